@@ -1,0 +1,6 @@
+"""Exercises: one spec each, told apart by kind; the instant check; hints and solutions."""
+
+from course_lib.exercises.check import check, hint, score, solution
+from course_lib.exercises.registry import exercises, find
+
+__all__ = ["check", "exercises", "find", "hint", "score", "solution"]

@@ -1,0 +1,190 @@
+"""The instant check: find the learner's answer by name, try it on fresh inputs, say what is wrong, never raise, never block."""
+
+import ast
+import functools
+import inspect
+import secrets
+import sys
+import textwrap
+from typing import Any
+
+from course_lib.exercises.feedback import Feedback, explain_error
+from course_lib.exercises.guard import call
+from course_lib.exercises.kinds import Challenge, Choice, Sampler, Value
+from course_lib.exercises.registry import find
+from course_lib.exercises.spec import Attempt, Exercise, Nonsense, agree
+
+_latest: dict[str, Feedback] = {}
+_hints_shown: dict[str, int] = {}
+
+
+def _attempt(exercise: Exercise, answer: Any, args: tuple) -> Attempt:
+    """One answer on one case; what a learner's code raises is kept, except what must stop the whole check."""
+    try:
+        return Attempt(outputs=exercise.run(answer, args))
+    except Nonsense as nonsense:
+        return Attempt(nonsense=str(nonsense))
+    except Exception as error:
+        return Attempt(error=error)
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(exercise_id: str, seed: int) -> dict[str, Attempt]:
+    exercise = find(exercise_id)
+    return {label: _attempt(exercise, exercise.reference, args) for label, args in exercise.cases(seed).items()}
+
+
+def _alike(exercise: Exercise, mine: Attempt, other: Attempt) -> bool:
+    if mine.outputs is None or other.outputs is None:
+        return mine.nonsense == other.nonsense and type(mine.error) is type(other.error)
+    if isinstance(exercise, Sampler):
+        return exercise.matches(mine.outputs, other.outputs)
+    return agree(mine.outputs, other.outputs)
+
+
+def _diagnose(exercise: Exercise, label: str, args: tuple, mine: Attempt) -> str:
+    """The sentence of the catalogued mistake that the learner's outputs show, or empty."""
+    for mistake in exercise.mistakes:
+        if mistake.sign is not None:
+            if mine.outputs is not None and mistake.sign(mine.outputs):
+                return mistake.sentence
+        elif _alike(exercise, mine, _attempt(exercise, mistake.variant, args)):
+            return mistake.sentence
+    return ""
+
+
+def assess(exercise: Exercise, answer: Any, seed: int) -> Feedback:
+    """Judge an answer on the cases of one seed. Everything of the learner's runs in here; so guard it with `call`."""
+    if not exercise.started(answer):
+        return Feedback(exercise, "open", _OPEN)
+    cases, expected = exercise.cases(seed), _expected(exercise.id, seed)
+    passed, first = [], None
+    for label, args in cases.items():
+        mine = _attempt(exercise, answer, args)
+        if isinstance(mine.error, NotImplementedError):
+            return Feedback(exercise, "open", _OPEN)
+        trouble = mine.nonsense or ("error" if mine.error else exercise.judge(mine.outputs, expected[label].outputs))
+        passed.append((label, not trouble))
+        if trouble and first is None:
+            first = (label, args, mine, trouble)
+    if first is None:
+        return Feedback(exercise, "correct", _praise(exercise, mine), passed, share=1.0)
+    label, args, mine, trouble = first
+    share = _share(exercise, passed, mine)
+    known = _diagnose(exercise, label, args, mine)
+    if mine.error is not None:
+        message, trace = explain_error(mine.error, exercise.seconds)
+        return Feedback(exercise, "error", f"{known} ({message})" if known else message, passed, trace, share=share)
+    place = "" if len(cases) == 1 or passed[0][0] == label else f"On {label}: "
+    return Feedback(exercise, "partly" if share else "wrong", known or place + trouble, passed, share=share)
+
+
+def _share(exercise: Exercise, passed: list[tuple[str, bool]], mine: Attempt) -> float:
+    """Share of the points: none where the first, main property fails; a challenge may be half met."""
+    if isinstance(exercise, Challenge):
+        return 0.5 if mine.outputs is not None and exercise.figure(mine.outputs) <= exercise.half else 0.0
+    return sum(ok for _, ok in passed) / len(passed) if passed[0][1] else 0.0
+
+
+def _praise(exercise: Exercise, mine: Attempt) -> str:
+    if isinstance(exercise, Choice):
+        return exercise.why
+    if isinstance(exercise, Challenge):
+        return f"Your {exercise.unit} is {exercise.figure(mine.outputs):.3g}; the goal was {exercise.goal:g}."
+    return ""
+
+
+_OPEN = "Replace the part marked YOUR CODE HERE, run that cell, then run this one again."
+_MISSING = object()
+
+
+def check(exercise_id: str, answer: Any = _MISSING) -> Any:
+    """Check the learner's answer, show the outcome, and return what the notebook goes on with; never raises.
+
+    The answer is found by the exercise's name in the calling notebook. If it is correct it is returned, else the
+    course's own version is, so that an open exercise never blocks what follows. This is a practice check in your own
+    process; grading runs elsewhere, with other inputs.
+    """
+    exercise = find(exercise_id)
+    by_name = answer is _MISSING
+    if by_name:
+        answer = sys._getframe(1).f_globals.get(exercise.name, ...)
+    what = f"{exercise.name}" + ("" if isinstance(exercise, (Choice, Value)) else "()")
+    if answer is exercise.reference and not isinstance(exercise, (Choice, Value)):
+        text = f"{what} is the course's own version at the moment. Run your answer cell, then this one again."
+        feedback, error, printed = Feedback(exercise, "open", text), None, ""
+    else:
+        seed = secrets.randbelow(2**31)
+        feedback, error, printed = call(lambda: assess(exercise, answer, seed), exercise.seconds)
+    if error is not None:
+        message, trace = explain_error(error, exercise.seconds)
+        if isinstance(error, Exception):  # a learner's exceptions are caught further in: this one is ours
+            message = f"The check itself failed, which is the course's fault, not yours ({message})."
+        feedback = Feedback(exercise, "error", message, trace=trace)
+    feedback.printed = printed
+    good = feedback.outcome == "correct"
+    if not isinstance(exercise, (Choice, Value)):
+        feedback.goes_on = "" if good else f"The notebook goes on with the course's own {what}, so nothing below waits for you."
+    if by_name:
+        _latest[exercise_id] = feedback
+    _show(feedback)
+    return answer if good else exercise.reference
+
+
+def _show(thing: Any) -> None:
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        from IPython.display import display
+
+        display(thing)
+    else:
+        print(thing)
+
+
+class Text:
+    """Markdown that reads as text too."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+def hint(exercise_id: str) -> None:
+    """Show the next hint; every call goes one level further."""
+    exercise = find(exercise_id)
+    shown = min(_hints_shown.get(exercise_id, 0) + 1, len(exercise.hints))
+    _hints_shown[exercise_id] = shown
+    if not shown:
+        _show(Text("This exercise has no hints."))
+        return
+    more = "" if shown < len(exercise.hints) else f' That was the last one; `solution("{exercise_id}")` shows an answer.'
+    _show(Text(f"**Hint {shown} of {len(exercise.hints)}.** {exercise.hints[shown - 1]}{more}"))
+
+
+def source(exercise: Exercise) -> str:
+    """The reference answer as code, without the decorator that makes it an exercise."""
+    if not callable(exercise.reference):
+        return f"{exercise.name} = {exercise.reference!r}"
+    text = textwrap.dedent(inspect.getsource(exercise.reference))
+    start = ast.parse(text).body[0].lineno - 1
+    return "\n".join(text.splitlines()[start:])
+
+
+def solution(exercise_id: str) -> None:
+    """Show the course's own answer."""
+    _show(Text(f"```python\n{source(find(exercise_id))}\n```"))
+
+
+def score() -> None:
+    """Show what has been checked so far in this session, and the points."""
+    if not _latest:
+        _show(Text("Nothing has been checked yet."))
+        return
+    lines = [f.heading() for f in _latest.values()]
+    got = sum(f.share * f.exercise.points for f in _latest.values())
+    total = sum(f.exercise.points for f in _latest.values())
+    _show(Text("\n".join(f"- {line}" for line in lines) + f"\n\n**{got:g} of {total} points.**"))

@@ -1,0 +1,306 @@
+"""The kinds of exercise: a function of arrays, a sampler, an nn.Module class, a value, a choice, an open challenge.
+
+`@function(...)` and its sisters turn the reference answer below them into an exercise.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.exercises.spec import Draw, Exercise, Nonsense, Outputs, as_tensor, difference, show_number
+from course_lib.metrics import energy_distance
+
+
+def _copy(arg: Any, wants_gradient: bool) -> Any:
+    if not isinstance(arg, Tensor):
+        return arg
+    arg = arg.detach().clone()
+    # a clone of the leaf, so that a change in place is caught below and not by autograd
+    return arg.requires_grad_().clone() if wants_gradient and arg.is_floating_point() else arg
+
+
+@dataclass
+class Function(Exercise):
+    """Arrays in, arrays out. Cases are drawn afresh; values, shape, dtype, and wanted gradients must agree with the reference."""
+
+    draw: Callable[[Draw], dict[str, tuple]] = None
+    gradients: Sequence[str] = ()  # names of arguments that the gradient must reach
+    rtol: float = 1e-6
+    atol: float = 1e-9
+
+    def cases(self, seed):
+        return self.draw(Draw(seed))
+
+    def run(self, answer, args):
+        if not callable(answer):
+            raise Nonsense(f"`{self.name}` is a {type(answer).__name__}, not a function.")
+        names = list(inspect.signature(self.reference).parameters)
+        mine = [_copy(arg, name in self.gradients) for name, arg in zip(names, args, strict=True)]
+        result = answer(*mine)
+        several = isinstance(result, tuple)
+        results = result if several else (result,)
+        outputs: Outputs = {}
+        for i, value in enumerate(results):
+            where = f"Result {i + 1} of {len(results)}" if several else "The result"
+            outputs[where] = as_tensor(value, "It" if not several else f"At place {i + 1} it")
+        self._gradients(outputs, dict(zip(names, mine, strict=True)))
+        for name, before, after in zip(names, args, mine, strict=True):
+            if isinstance(before, Tensor) and not torch.equal(before, after.detach()):
+                raise Nonsense(f"The function changed its argument `{name}` in place. Compute a new tensor instead.")
+        return {name: value.detach().cpu() for name, value in outputs.items()}
+
+    def _gradients(self, outputs: Outputs, args: dict[str, Any]) -> None:
+        """Add d(weighted sum of the outputs)/d(argument) for the wanted arguments; an empty tensor where none arrives."""
+        wanted = [name for name in self.gradients if isinstance(args[name], Tensor)]
+        roots = [value for value in outputs.values() if value.requires_grad]
+        # fixed unequal weights: a plain sum would hide errors that cancel
+        total = sum((r * torch.cos(torch.arange(r.numel(), dtype=r.dtype).view(r.shape))).sum() for r in roots)
+        slopes = torch.autograd.grad(total, [args[n] for n in wanted], allow_unused=True) if roots else [None] * len(wanted)
+        for name, slope in zip(wanted, slopes, strict=True):
+            outputs[f"The gradient with respect to {name}"] = torch.empty(0) if slope is None else slope
+
+    def judge(self, got, expected):
+        results = [name for name in expected if "gradient" not in name]
+        mine = [name for name in got if "gradient" not in name]
+        if mine != results:
+            return f"It returned {_count(mine)}; {_count(results)} {'is' if len(results) == 1 else 'are'} wanted."
+        for name, wanted in expected.items():
+            value = got[name]
+            if "gradient" in name and value.numel() == 0 and wanted.numel():
+                return f"{name} does not arrive: a .detach(), .item(), torch.no_grad() or torch.tensor(...) cuts the graph."
+            if trouble := difference(value, wanted, self.rtol, self.atol, name):
+                return trouble
+            if value.dtype != wanted.dtype and value.ndim:
+                short = [str(d).removeprefix("torch.") for d in (value.dtype, wanted.dtype)]
+                return f"{name} has dtype {short[0]}; the inputs' {short[1]} is wanted. Did torch.zeros or torch.tensor make it?"
+        return ""
+
+
+def _count(names: list) -> str:
+    return "one tensor" if len(names) == 1 else f"{len(names)} tensors"
+
+
+def function(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[Callable], Function]:
+    """The reference below is a function of arrays; `draw` makes its arguments, by property."""
+    return lambda reference: Function(exercise_id, reference.__name__, reference, draw=draw, **options)
+
+
+@dataclass
+class Sampler(Exercise):
+    """Random draws, judged by distribution: energy distance to the reference's samples at most `limit`.
+
+    The answer takes the case's arguments, a number of samples, and a torch.Generator: same seed, same samples.
+    """
+
+    draw: Callable[[Draw], dict[str, tuple]] = None
+    limit: float = 0.02
+    samples: int = 1000
+
+    def cases(self, seed):
+        return {label: (*args, seed + 7 * i + 1) for i, (label, args) in enumerate(self.draw(Draw(seed)).items())}
+
+    def run(self, answer, args):
+        *args, seed = args
+        if answer is self.reference:  # compared with a learner's draws, it must not be the very same ones
+            seed += 1_000_003
+        draws = [as_tensor(answer(*args, self.samples, torch.Generator().manual_seed(s))) for s in (seed, seed, seed + 1)]
+        if not all(d.is_floating_point() for d in draws):
+            raise Nonsense("The samples are not floating-point numbers.")
+        same, fresh = torch.equal(draws[0], draws[1]), not torch.equal(draws[0], draws[2])
+        return {
+            "samples": draws[0].detach().cpu(),
+            "uses the generator": torch.tensor(same),
+            "draws afresh": torch.tensor(fresh),
+        }
+
+    def judge(self, got, expected):
+        a, b = got["samples"], expected["samples"]
+        if a.shape != b.shape:
+            return f"The samples have shape {tuple(a.shape)}; {tuple(b.shape)} is wanted."
+        if not torch.isfinite(a).all():
+            return "Some samples are NaN or infinite."
+        distance = energy_distance(a.double().reshape(len(a), -1), b.double().reshape(len(b), -1))
+        if not distance <= self.limit:
+            means = " and ".join(f"{t.double().mean().item():.2f} ± {t.double().std().item():.2f}" for t in (a, b))
+            return (
+                f"The samples follow another distribution: energy distance {distance:.3f} (at most {self.limit:g}); "
+                f"mean ± std of all coordinates, yours and wanted: {means}."
+            )
+        if not got["uses the generator"]:
+            return "Two calls with equally seeded generators gave different samples: pass `generator` on to every random call."
+        if not got["draws afresh"]:
+            return "Another seed gave the very same samples: nothing random is drawn from `generator`."
+        return ""
+
+    def matches(self, got: Outputs, other: Outputs) -> bool:
+        """Sampled answers are the same mistake where their samples follow the same distribution."""
+        flags = ("uses the generator", "draws afresh")
+        return got["samples"].shape == other["samples"].shape and (
+            all(bool(got[f]) == bool(other[f]) for f in flags) and not self.judge({**got, **_FINE}, {**other, **_FINE})
+        )
+
+
+_FINE = {"uses the generator": torch.tensor(True), "draws afresh": torch.tensor(True)}
+
+
+def sampler(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[Callable], Sampler]:
+    """The reference below draws samples: `f(*args, n, generator)` to (n, ...)."""
+    return lambda reference: Sampler(exercise_id, reference.__name__, reference, draw=draw, **options)
+
+
+@dataclass
+class Module(Exercise):
+    """An nn.Module class: built and called by the case's (constructor arguments, input); judged by what any right net shares.
+
+    Shapes of the outputs, number of parameters, a gradient at every parameter, rows of a batch that do not mix.
+    """
+
+    draw: Callable[[Draw], dict[str, tuple]] = None
+    independent_rows: bool = True
+
+    def cases(self, seed):
+        return self.draw(Draw(seed))
+
+    def run(self, answer, args):
+        if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+            raise Nonsense(f"`{self.name}` is not a class that inherits from nn.Module.")
+        build, x = args
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = answer(*build).to(x.device, x.dtype)
+        outputs = self._call(net, x)
+        total = sum((o * torch.cos(torch.arange(o.numel(), dtype=o.dtype).view(o.shape))).sum() for o in outputs)
+        parameters = list(net.parameters())
+        reached = torch.autograd.grad(total, parameters, allow_unused=True) if total.requires_grad and parameters else []
+        alone = self._call(net, x[:1])
+        mixed = any(
+            not torch.allclose(o[:1], a, atol=1e-6) for o, a in zip(outputs, alone, strict=True) if o.shape[1:] == a.shape[1:]
+        )
+        result = {f"The shape of output {i + 1}": torch.tensor(o.shape) for i, o in enumerate(outputs)}
+        result["The number of parameters"] = torch.tensor(sum(p.numel() for p in parameters))
+        result["parameters without gradient"] = torch.tensor(
+            sum(g is None or not g.abs().sum() for g in reached) if reached else len(parameters)
+        )
+        result["rows mix"] = torch.tensor(mixed)
+        result["not finite"] = torch.tensor(not all(torch.isfinite(o).all() for o in outputs))
+        return result
+
+    @staticmethod
+    def _call(net: nn.Module, x: Tensor) -> list[Tensor]:
+        result = net(x)
+        return [as_tensor(r, "The forward pass") for r in (result if isinstance(result, tuple) else (result,))]
+
+    def judge(self, got, expected):
+        shapes = [[k for k in d if k.startswith("The shape")] for d in (got, expected)]
+        if shapes[0] != shapes[1]:
+            return f"The forward pass returned {_count(shapes[0])}; {_count(shapes[1])} are wanted."
+        for name in shapes[1]:
+            if got[name].tolist() != expected[name].tolist():
+                return f"{name} is {tuple(got[name].tolist())}; {tuple(expected[name].tolist())} is wanted."
+        count, wanted = (int(d["The number of parameters"]) for d in (got, expected))
+        if count != wanted:
+            return f"The net has {count} parameters; {wanted} are wanted. A layer, a bias, or a size differs."
+        if got["parameters without gradient"]:
+            return f"{int(got['parameters without gradient'])} parameter tensors get no gradient: a layer is made but not used."
+        if self.independent_rows and got["rows mix"]:
+            return "A row's output depends on the other rows of the batch. Nothing here should mix them."
+        return "The output is NaN or infinite." if got["not finite"] else ""
+
+
+def module(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[type], Module]:
+    """The reference below is an nn.Module class; `draw` makes (constructor arguments, input), by property."""
+    return lambda reference: Module(exercise_id, reference.__name__, reference, draw=draw, **options)
+
+
+@dataclass
+class Value(Exercise):
+    """One number, within a relative tolerance."""
+
+    tolerance: float = 1e-3
+
+    def run(self, answer, args):
+        value = as_tensor(answer, "Your answer is wrong in kind: it")
+        if value.numel() != 1:
+            raise Nonsense(f"One number is wanted, not {value.numel()}.")
+        return {"value": value.detach().cpu().double().reshape(())}
+
+    def judge(self, got, expected):
+        value, wanted = got["value"].item(), expected["value"].item()
+        if math.isclose(value, wanted, rel_tol=self.tolerance, abs_tol=1e-12):
+            return ""
+        return f"{show_number(value)} is too {'large' if value > wanted else 'small'}." if value == value else "Your answer is NaN."
+
+
+def value(exercise_id: str, name: str, answer: float, *, wrong: dict[float, str], spellings: Sequence = (), **options) -> Value:
+    """A number to be found; `wrong` maps tempting numbers to the sentence each earns."""
+    exercise = Value(exercise_id, name, answer, spellings=[answer, *spellings], **options)
+    for number, sentence in wrong.items():
+        exercise.mistake(sentence, number)
+    return exercise
+
+
+@dataclass
+class Choice(Exercise):
+    """One letter out of several; every wrong one has its sentence."""
+
+    letters: str = ""
+    why: str = ""  # shown with the right answer
+
+    def run(self, answer, args):
+        letter = answer.strip().lower().rstrip(").") if isinstance(answer, str) else ""
+        if letter not in self.letters.split():
+            raise Nonsense(f"Answer with one letter in quotes, one of: {', '.join(self.letters.split())}.")
+        return {"choice": torch.tensor(self.letters.split().index(letter))}
+
+    def judge(self, got, expected):
+        return "" if got["choice"] == expected["choice"] else "That is not it."
+
+
+def choice(exercise_id: str, name: str, answer: str, *, why: str, wrong: dict[str, str], **options) -> Choice:
+    """A question with lettered answers: the right letter with its reason, and a sentence for every wrong one."""
+    letters = " ".join(sorted([answer, *wrong]))
+    exercise = Choice(exercise_id, name, answer, letters=letters, why=why, spellings=[answer.upper(), f" {answer}) "], **options)
+    for letter, sentence in wrong.items():
+        exercise.mistake(sentence, letter)
+    return exercise
+
+
+@dataclass
+class Challenge(Exercise):
+    """An open task: the answer makes an artefact (a tensor), a metric scores it; smaller is better, `goal` earns all points."""
+
+    metric: Callable[[Tensor], float] = None
+    goal: float = 0.0
+    half: float = math.inf  # earns half the points
+    unit: str = ""
+    ask: tuple = ()  # arguments of the learner's function
+    seconds: float = 20.0
+    stand_in: Any = field(default=None)
+
+    def run(self, answer, args):
+        if not callable(answer):
+            raise Nonsense(f"`{self.name}` is a {type(answer).__name__}, not a function.")
+        return {"artefact": as_tensor(answer(*self.ask)).detach().cpu().double()}
+
+    def judge(self, got, expected):
+        if got["artefact"].shape != expected["artefact"].shape:
+            return f"The result has shape {tuple(got['artefact'].shape)}; {tuple(expected['artefact'].shape)} is wanted."
+        figure = self.figure(got)
+        if figure <= self.goal:
+            return ""
+        return f"Your {self.unit} is {show_number(figure)}; the goal is {self.goal:g} or less."
+
+    def figure(self, got: Outputs) -> float:
+        """The metric of an attempt; infinite where it has none."""
+        value = self.metric(got["artefact"]) if torch.isfinite(got["artefact"]).all() else math.inf
+        return value if value == value else math.inf
+
+
+def challenge(exercise_id: str, *, metric: Callable[[Tensor], float], goal: float, **options) -> Callable[[Callable], Challenge]:
+    """The reference below reaches the goal; it need not be how a learner would."""
+    return lambda reference: Challenge(exercise_id, reference.__name__, reference, metric=metric, goal=goal, **options)

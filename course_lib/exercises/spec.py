@@ -1,0 +1,167 @@
+"""What an exercise is. `attempt` calls the learner's answer and keeps plain arrays; `judge` compares arrays and never calls it.
+
+That split is what lets a grader run the first in a sandbox and the second outside it. No exercise is defined here.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.device import default_device
+
+Outputs = dict[str, Tensor]
+
+
+class Nonsense(Exception):
+    """The answer ran, but what it returned is not of the right kind; the text is the sentence for the learner."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known misconception: the sentence it earns, and an answer that makes it.
+
+    An answer is recognised by giving the variant's outputs, or by `sign(outputs)` where that is said.
+    """
+
+    sentence: str
+    variant: Any
+    sign: Callable[[Outputs], bool] | None = None
+
+
+@dataclass
+class Attempt:
+    """What came of running an answer on one case: arrays, or a sentence on why there are none, or the exception."""
+
+    outputs: Outputs | None = None
+    nonsense: str = ""
+    error: BaseException | None = None
+
+
+class Draw:
+    """Random inputs in float64, the same on every device."""
+
+    def __init__(self, seed: int):
+        self.generator = torch.Generator("cpu").manual_seed(seed)
+
+    def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
+        return (scale * torch.randn(shape, generator=self.generator, dtype=torch.float64, device="cpu")).to(default_device())
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        share = torch.rand(shape, generator=self.generator, dtype=torch.float64, device="cpu")
+        return (low + (high - low) * share).to(default_device())
+
+    def number(self, low: float, high: float) -> float:
+        return self.uniform(low=low, high=high).item()
+
+    def integer(self, low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=self.generator, device="cpu"))
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A callable argument described by data: x -> x A^T + b. Exercises that take a function are handed one of these."""
+
+    A: Tensor
+    b: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x @ self.A.T + self.b
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A callable argument described by data: the density of N(mean, std^2) on the line."""
+
+    mean: float
+    std: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.exp(-0.5 * ((x - self.mean) / self.std) ** 2) / (self.std * math.sqrt(2 * math.pi))
+
+
+@dataclass
+class Exercise:
+    """Common to all kinds: an id, the name the learner's answer has in the notebook, points, hints, and the catalogue."""
+
+    id: str
+    name: str
+    reference: Any
+    points: int = 1
+    hints: Sequence[str] = ()
+    mistakes: list[Mistake] = field(default_factory=list)
+    spellings: list[Any] = field(default_factory=list)
+    seconds: float = 3.0  # the soft limit of a whole check
+
+    def mistake(self, sentence: str, variant: Any, sign: Callable[[Outputs], bool] | None = None) -> None:
+        """Add a known misconception to the catalogue."""
+        self.mistakes.append(Mistake(sentence, variant, sign))
+
+    def cases(self, seed: int) -> dict[str, tuple]:
+        """Arguments by property, the most important first: `{"values": (mu, logvar), "one row": ...}`."""
+        return {"the answer": ()}
+
+    def run(self, answer: Any, args: tuple) -> Outputs:
+        """Call the answer on one case and return plain arrays; Nonsense where it gives none."""
+        raise NotImplementedError
+
+    def judge(self, got: Outputs, expected: Outputs) -> str:
+        """Empty where `got` is right, else what is wrong with it, in one or two sentences."""
+        raise NotImplementedError
+
+    def started(self, answer: Any) -> bool:
+        """False for what a stub leaves behind."""
+        return answer is not ... and answer is not None
+
+
+def show_number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def as_tensor(value: Any, where: str = "It") -> Tensor:
+    """The returned value as a tensor; Nonsense with a helpful sentence where it is something else."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return torch.tensor(float(value), dtype=torch.float64)
+    if value is None:
+        raise Nonsense(f"{where} returned nothing (None). Is the `return` missing?")
+    if isinstance(value, str):
+        raise Nonsense(f"{where} returned text ({value[:30]!r}), where a tensor is wanted.")
+    if isinstance(value, (list, tuple, set, dict)):
+        raise Nonsense(f"{where} returned a {type(value).__name__}; make it one tensor, for example with torch.stack.")
+    if type(value).__module__ == "numpy":
+        raise Nonsense(f"{where} returned a NumPy {type(value).__name__}, which carries no gradient. Stay in torch.")
+    raise Nonsense(f"{where} returned a {type(value).__name__}, where a tensor is wanted.")
+
+
+def difference(got: Tensor, expected: Tensor, rtol: float, atol: float, what: str = "The result") -> str:
+    """Empty where two tensors agree, else the first thing wrong: shape, type, NaN, or the worst element."""
+    if got.shape != expected.shape:
+        return f"{what} has shape {tuple(got.shape)}; {tuple(expected.shape)} is wanted."
+    if got.is_complex() or got.dtype == torch.bool:
+        return f"{what} has dtype {str(got.dtype).removeprefix('torch.')}; real numbers are wanted."
+    error = (got.double() - expected.double()).abs()
+    error = torch.where(got.double() == expected.double(), 0.0, error)  # equal infinities agree
+    bad = ~(error <= atol + rtol * expected.double().abs())
+    if not bad.any():
+        return ""
+    worst = int(torch.where(bad, error.nan_to_num(nan=math.inf), -1.0).argmax())
+    index = [int(i) for i in np.unravel_index(worst, got.shape)] if got.ndim else []
+    where = f" at index {index}" if index else ""
+    value, wanted = got.flatten()[worst].item(), expected.flatten()[worst].item()
+    return f"{what}{where} is {show_number(value)}; {show_number(wanted)} is wanted."
+
+
+def agree(a: Outputs, b: Outputs, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """True where two attempts gave the same arrays, NaN equal to NaN."""
+    if a.keys() != b.keys():
+        return False
+    return all(
+        x.shape == y.shape and x.dtype == y.dtype and torch.allclose(x.double(), y.double(), rtol, atol, equal_nan=True)
+        for x, y in ((a[k], b[k]) for k in a)
+    )

@@ -1,0 +1,5 @@
+"""Losses: pure functions of tensors, from logits."""
+
+from course_lib.losses import adversarial
+
+__all__ = ["adversarial"]

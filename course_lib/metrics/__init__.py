@@ -1,0 +1,6 @@
+"""Metrics: how far samples are from the distribution they should follow, with the floor that sampling alone gives."""
+
+from course_lib.metrics.divergence import JSD, energy_distance, jsd
+from course_lib.metrics.modes import Coverage, modes
+
+__all__ = ["JSD", "Coverage", "energy_distance", "jsd", "modes"]

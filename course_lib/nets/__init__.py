@@ -1,0 +1,5 @@
+"""Networks: one file per family."""
+
+from course_lib.nets.mlp import Ensemble, mlp
+
+__all__ = ["Ensemble", "mlp"]
