@@ -17,10 +17,9 @@ def table() -> str:
         header = about(source)
         seconds = times["seconds"].get(source.stem, {})
         shown = " / ".join(f"{seconds[k]:.0f}" for k in ("solved", "unsolved")) if seconds else "–"
-        rows.append(
-            f"| [{source.stem[:2]} {header['title']}](lectures/{source.stem}.ipynb) | {header['slides']} | {header['measures']} | {shown} |"
-        )
-    note = f"¹ Run All, with everything solved / with nothing solved, on {times['machine']}; measured by `python benchmarks/notebooks.py`."
+        link = f"[{source.stem[:2]} {header['title']}](lectures/{source.stem}.ipynb)"
+        rows.append(f"| {link} | {header['slides']} | {header['measures']} | {shown} |")
+    note = f"¹ Run All, solved / with nothing solved, on {times['machine']}; measured by `python benchmarks/notebooks.py`."
     return "\n".join([*rows, "", note])
 
 

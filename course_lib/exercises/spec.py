@@ -125,6 +125,8 @@ def show_number(value: float) -> str:
 def as_tensor(value: Any, where: str = "It") -> Tensor:
     """The returned value as a tensor; Nonsense with a helpful sentence where it is something else."""
     if isinstance(value, Tensor):
+        if value.is_complex():
+            raise Nonsense(f"{where} returned complex numbers; real ones are wanted.")
         return value
     if isinstance(value, (bool, int, float)):
         return torch.tensor(float(value), dtype=torch.float64)
@@ -143,8 +145,8 @@ def difference(got: Tensor, expected: Tensor, rtol: float, atol: float, what: st
     """Empty where two tensors agree, else the first thing wrong: shape, type, NaN, or the worst element."""
     if got.shape != expected.shape:
         return f"{what} has shape {tuple(got.shape)}; {tuple(expected.shape)} is wanted."
-    if got.is_complex() or got.dtype == torch.bool:
-        return f"{what} has dtype {str(got.dtype).removeprefix('torch.')}; real numbers are wanted."
+    if got.dtype == torch.bool:
+        return f"{what} has dtype bool; real numbers are wanted."
     error = (got.double() - expected.double()).abs()
     error = torch.where(got.double() == expected.double(), 0.0, error)  # equal infinities agree
     bad = ~(error <= atol + rtol * expected.double().abs())

@@ -40,8 +40,6 @@ def report() -> tuple[list[str], bool]:
         lines.append(f"{name} {version}")
         if version.split("+")[0] != wanted.get(name):
             troubles.append(f"{name} is {version}, tested with {wanted.get(name)}. Run `make lab` again if something misbehaves.")
-    if not (3, 11) <= sys.version_info[:2]:
-        troubles.append("Python 3.11 or newer is needed.")
     if not any("torch is not" in t for t in troubles):
         lines += _hardware(troubles)
     free = shutil.disk_usage(ROOT).free / 1e9

@@ -1,5 +1,6 @@
 """Multilayer perceptrons, alone or several at once: independent nets trained together in one batched matrix product."""
 
+import itertools
 import math
 
 import torch
@@ -30,7 +31,7 @@ def mlp(*sizes: int, seeds: int | None = None, activation: type[nn.Module] = nn.
     if len(sizes) < 2:
         raise ValueError("An MLP needs at least an input and an output size.")
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers.append(nn.Linear(inputs, outputs) if seeds is None else Ensemble(seeds, inputs, outputs))
         layers.append(activation(slope) if activation is nn.LeakyReLU else activation())
     return nn.Sequential(*layers[:-1])

@@ -4,7 +4,7 @@ import base64
 import io
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 REAL, FAKE, CRITIC, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73", "#222222", "#CC79A7"
 CYCLE = (REAL, FAKE, CRITIC, OTHER, "#E69F00", "#56B4E9", EXACT)
 
-STYLE = {
+_STYLE = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "font.size": 12,
@@ -29,6 +29,7 @@ STYLE = {
     "legend.fontsize": 11,
     "image.cmap": "viridis",
 }
+rcParams.update(_STYLE)  # a learner's own figures look the same
 
 
 class Chart(Figure):
@@ -36,7 +37,9 @@ class Chart(Figure):
 
     def title(self) -> str:
         """The finding: the figure's own title, else that of its first axes."""
-        return self.get_suptitle() or next((ax.get_title(loc="left") for ax in self.axes), "") or "untitled"
+        return self.get_suptitle() or next(
+            (t for ax in self.axes for loc in ("left", "center") if (t := ax.get_title(loc=loc))), "untitled"
+        )
 
     def png(self) -> bytes:
         """The picture, small enough for a notebook (256 colours where that saves much)."""
@@ -61,13 +64,12 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: float
 
     width, height: inches of one panel; `subplots` goes to matplotlib's `Figure.subplots`.
     """
-    with rc_context(STYLE):
-        chart = Chart(figsize=(width * columns, height * rows), layout="constrained")
-        axes = chart.subplots(rows, columns, **subplots)
-        for ax in np.atleast_1d(axes).flat:
-            ax.set_prop_cycle(color=CYCLE)
-        if title:
-            chart.suptitle(title, fontsize=14, x=0.01, ha="left", fontweight="bold")
+    chart = Chart(figsize=(width * columns, height * rows), layout="constrained")
+    axes = chart.subplots(rows, columns, **subplots)
+    for ax in np.atleast_1d(axes).flat:
+        ax.set_prop_cycle(color=CYCLE)
+    if title:
+        chart.suptitle(title, fontsize=14, x=0.01, ha="left", fontweight="bold")
     return chart, axes
 
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 
 import anywidget
 import ipywidgets as W
@@ -15,33 +16,7 @@ Control = tuple[float, float, float, float] | list[str]
 class Picture(anywidget.AnyWidget):
     """A PNG with a point that mouse, finger, or arrow keys move in the coordinates of the chart's first axes."""
 
-    _esm = """
-    export default { render({ model, el }) {
-      const box = document.createElement("div"), img = document.createElement("img"), dot = document.createElement("div");
-      box.style.cssText = "position:relative;display:inline-block;touch-action:none;cursor:crosshair";
-      dot.style.cssText = "position:absolute;width:18px;height:18px;margin:-9px 0 0 -9px;border-radius:50%;" +
-        "border:3px solid #D55E00;background:#ffffffcc;box-sizing:border-box;pointer-events:none";
-      box.tabIndex = 0; box.setAttribute("role", "application");
-      box.setAttribute("aria-label", model.get("label")); img.alt = model.get("label"); img.draggable = false;
-      img.style.maxWidth = "100%"; box.append(img, dot); el.append(box);
-      let url = null;
-      const paint = () => { const old = url; url = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
-        img.onload = () => old && URL.revokeObjectURL(old); img.src = url; };
-      const place = () => { const [l, t, r, b] = model.get("frame"), [x0, x1, y0, y1] = model.get("limits"), [x, y] = model.get("point");
-        dot.style.left = 100 * (l + (x - x0) / (x1 - x0) * (r - l)) + "%"; dot.style.top = 100 * (b - (y - y0) / (y1 - y0) * (b - t)) + "%"; };
-      const send = (x, y) => { const [x0, x1, y0, y1] = model.get("limits");
-        model.set("point", [Math.min(x1, Math.max(x0, x)), Math.min(y1, Math.max(y0, y))]); model.save_changes(); };
-      const move = e => { const q = img.getBoundingClientRect(), [l, t, r, b] = model.get("frame"), [x0, x1, y0, y1] = model.get("limits");
-        send(x0 + ((e.clientX - q.left) / q.width - l) / (r - l) * (x1 - x0), y0 + (b - (e.clientY - q.top) / q.height) / (b - t) * (y1 - y0)); };
-      box.addEventListener("pointerdown", e => { box.setPointerCapture(e.pointerId); box.focus(); move(e); e.preventDefault(); });
-      box.addEventListener("pointermove", e => { if (e.buttons) move(e); });
-      box.addEventListener("keydown", e => { const d = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
-        if (!d) return; const [x0, x1, y0, y1] = model.get("limits"), [x, y] = model.get("point");
-        send(x + d[0] * (x1 - x0) / 50, y + d[1] * (y1 - y0) / 50); e.preventDefault(); e.stopPropagation(); });
-      model.on("change:png", paint); model.on("change:point change:limits change:frame", place); paint(); place();
-      return () => url && URL.revokeObjectURL(url);
-    } };
-    """
+    _esm = Path(__file__).with_name("picture.js")
     png = traitlets.Bytes(b"").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
     point = traitlets.List([0.0, 0.0]).tag(sync=True)
