@@ -60,24 +60,26 @@ prediction = "b"
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "start_here-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-_ = check("start_here.predict")
+check("start_here.predict")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move it
 #
-# A slider is never decoration: it moves one symbol of a formula. Drag the logit and watch the slope, the orange line.
+# A slider is never decoration: it moves one symbol of a formula. Drag the logit and watch the tangent, the dashed line.
 # With the keyboard: Tab to the slider, then the arrow keys.
 
 
 # %% slideshow={"slide_type": "fragment"}
 def draw(logit):
-    x = torch.linspace(-8, 8, 400)
-    p, slope = torch.sigmoid(x), torch.sigmoid(torch.tensor(logit)) * torch.sigmoid(torch.tensor(-logit))
-    chart, ax = show.figure(width=7)
-    ax.plot(x, p, color=show.REAL, label="σ(l)")
-    ax.plot(x, torch.sigmoid(torch.tensor(logit)) + slope * (x - logit), color=show.FAKE, label="tangent")
-    ax.plot([logit], [torch.sigmoid(torch.tensor(logit))], "o", color=show.FAKE)
-    ax.set(xlabel="logit l", ylabel="probability", ylim=(-0.05, 1.05), title=f"At l = {logit:.1f} the slope of σ is {slope:.3f}")
+    x = torch.linspace(-8, 8, 200)
+    height = torch.sigmoid(torch.tensor(logit))
+    slope = height * (1 - height)
+    chart, ax = show.figure(width=7, height=3.2)
+    ax.plot(x, torch.sigmoid(x), color=show.REAL, label="σ(l)")
+    ax.plot(x, height + slope * (x - logit), "--", color=show.FAKE, label="tangent")
+    ax.plot([logit], [height], "o", color=show.FAKE)
+    ax.set(xlabel="logit l", ylabel="probability", ylim=(-0.05, 1.05))
+    ax.set_title(f"At l = {logit:.1f} the slope of σ is {slope:.3f}")
     ax.legend(loc="upper left")
     return chart
 
@@ -111,7 +113,8 @@ def logistic(logit):
 
 
 # %% nbgrader={"grade": true, "grade_id": "start_here-logistic-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-logistic = check("start_here.logistic")  # stuck? hint("start_here.logistic"), then solution("start_here.logistic")
+logistic = check("start_here.logistic")
+# stuck? hint("start_here.logistic") gives one hint more each time; solution("start_here.logistic") shows an answer
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a check tells you

@@ -102,16 +102,16 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
     """Check the learner's answer, show the outcome, and return what the notebook goes on with; never raises.
 
     The answer is found by the exercise's name in the calling notebook. If it is correct it is returned, else the
-    course's own version is, so that an open exercise never blocks what follows. This is a practice check in your own
-    process; grading runs elsewhere, with other inputs.
+    course's own version is, so that an open exercise never blocks what follows (a number or a choice returns nothing).
+    This is a practice check in your own process; grading runs elsewhere, with other inputs.
     """
     exercise = find(exercise_id)
     by_name = answer is _MISSING
     if by_name:
         answer = sys._getframe(1).f_globals.get(exercise.name, ...)
-    what = f"{exercise.name}" + ("" if isinstance(exercise, (Choice, Value)) else "()")
-    if answer is exercise.reference and not isinstance(exercise, (Choice, Value)):
-        text = f"{what} is the course's own version at the moment. Run your answer cell, then this one again."
+    plain = isinstance(exercise, (Choice, Value))
+    if answer is exercise.reference and not plain:
+        text = f"{exercise.name} is the course's own version at the moment. Run your answer cell, then this one again."
         feedback, error, printed = Feedback(exercise, "open", text), None, ""
     else:
         seed = secrets.randbelow(2**31)
@@ -123,12 +123,12 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
         feedback = Feedback(exercise, "error", message, trace=trace)
     feedback.printed = printed
     good = feedback.outcome == "correct"
-    if not isinstance(exercise, (Choice, Value)):
-        feedback.goes_on = "" if good else f"The notebook goes on with the course's own {what}, so nothing below waits for you."
+    if not good and not plain:
+        feedback.goes_on = f"The notebook goes on with the course's own {exercise.name}, so nothing below waits for you."
     if by_name:
         _latest[exercise_id] = feedback
     _show(feedback)
-    return answer if good else exercise.reference
+    return None if plain else answer if good else exercise.reference
 
 
 def _show(thing: Any) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import linecache
+import re
 import traceback
 from dataclasses import dataclass, field
 
@@ -53,7 +54,9 @@ class Feedback:
         _, colour, _ = LOOKS[self.outcome]
 
         def block(tag: str, text: str, style: str = "margin:4px 0") -> str:
-            return f'<{tag} style="{style}">{html.escape(text)}</{tag}>' if text else ""
+            inside = html.escape(text)
+            inside = inside if tag == "pre" else re.sub(r"`([^`]+)`", r"<code>\1</code>", inside)
+            return f'<{tag} style="{style}">{inside}</{tag}>' if text else ""
 
         code = "margin:4px 0;padding:6px 10px;background:#8882;white-space:pre-wrap;overflow-wrap:anywhere;font-size:90%"
         printed = f"Your code printed:\n{self.printed}" if self.printed else ""

@@ -9,11 +9,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LANDING = "lectures/00_start_here.ipynb"
 
 
-def command(extra: list[str]) -> list[str]:
-    """The JupyterLab command line; the user's own settings are left alone."""
+def command(extra: list[str], root: Path = ROOT) -> list[str]:
+    """The command line of a JupyterLab that serves `root`; the user's own settings are left alone."""
     return [
         *(sys.executable, "-m", "jupyterlab"),
-        f"--ServerApp.root_dir={ROOT}",
+        f"--ServerApp.root_dir={root}",
         "--ServerApp.jpserver_extensions={'course_lib.lab.server': True}",
         f"--LabApp.default_url=/lab/tree/{LANDING}",
         f"--LabApp.app_settings_dir={Path(__file__).parent / 'settings'}",

@@ -1,0 +1,89 @@
+"""JupyterLab in a real browser: start the course's own server on a copy of the lectures, open a notebook, run it, move things."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from course_lib.lab.launcher import ROOT, command
+
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]
+
+
+@contextlib.contextmanager
+def lab(folder: Path, **environment: str):
+    """The course's JupyterLab on a copy of lectures/ and solutions/ in `folder`; gives its address with the token."""
+    for name in ("lectures", "solutions"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    own = {f"JUPYTER_{kind}_DIR": str(folder / "jupyter" / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    extra = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
+    extra += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True", "--allow-root"]
+    with open(folder / "server.log", "w") as log:
+        server = subprocess.Popen(
+            command(extra, folder), cwd=folder, env={**os.environ, **own, **environment}, stdout=log, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{address}/api?token={token}", timeout=5)
+                break
+            assert server.poll() is None, (folder / "server.log").read_text()[-2000:]
+            time.sleep(0.2)
+        yield address, token
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+@contextlib.contextmanager
+def browser(width: int = 1280, height: int = 900):
+    """A page in the system's Chromium; `page.errors` gathers what its console complains about."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        try:
+            yield page
+        finally:
+            chromium.close()
+
+
+def open_notebook(page, address: str, token: str, path: str) -> None:
+    """Open a notebook in Lab and wait until its kernel is idle."""
+    page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_selector("text=/ipykernel. . Idle/", timeout=60_000)  # the status bar knows when the kernel is truly there
+
+
+def wait_idle(page, timeout: int = 60) -> None:
+    """Wait until the notebook's kernel has nothing to do."""
+    page.wait_for_selector('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=timeout * 1000)
+
+
+def run_all(page) -> None:
+    """Run all cells of the open notebook, and wait for the end."""
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    wait_idle(page)
+
+
+def outputs(page, selector: str):
+    """Elements within the notebook's outputs."""
+    return page.locator(f".jp-NotebookPanel .jp-OutputArea {selector}")
