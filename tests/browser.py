@@ -86,4 +86,4 @@ def run_all(page) -> None:
 
 def outputs(page, selector: str):
     """Elements within the notebook's outputs."""
-    return page.locator(f".jp-NotebookPanel .jp-OutputArea {selector}")
+    return page.locator(f".jp-NotebookPanel .jp-OutputArea >> {selector}")

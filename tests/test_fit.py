@@ -192,3 +192,36 @@ def test_a_step_that_changes_or_reads_back_is_not_captured(fake_cuda):
     assert "not captured" in log.graph and not fake_cuda
     _, steady = sgd_step()
     assert fit(steady, iter([torch.ones(3)] * 9), steps=9, capture=False).graph == "capture=False"
+
+
+LIVE = """
+import time, torch
+from course_lib import fit, show
+def step():
+    time.sleep(0.002)
+    return {"D": torch.rand(())}
+log = fit(step, steps=300, watch=lambda: show.curves([0, 1], {"x": torch.rand(2)}, title="alive"))
+print(log)
+"""
+
+
+@pytest.mark.parametrize("headless", ["0", "1"])
+def test_the_picture_in_a_notebook_is_one_display(headless, monkeypatch):
+    """Watched or not, a training leaves one picture with a stable text; watched, it was redrawn in place."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("COURSE_HEADLESS", headless)
+    updates = []
+
+    class Spy(NotebookClient):
+        def process_message(self, message, cell, index):
+            updates.append(message["msg_type"] == "update_display_data")
+            return super().process_message(message, cell, index)
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(LIVE)])
+    Spy(book, timeout=120, kernel_name="python3").execute()
+    shown = [o for o in book.cells[0].outputs if "image/png" in o.get("data", {})]
+    assert [o.data["text/plain"] for o in shown] == ["<figure: alive>"]
+    assert "finished after 300 steps" in book.cells[0].outputs[-1].text
+    assert sum(updates) >= 1 if headless == "0" else sum(updates) == 0

@@ -38,16 +38,8 @@ def explain(output):
         return "The disk is full: free some space and run the command again; it goes on where it stopped."
     if "requires a different python" in low or "requires-python" in low:
         return "A pinned package does not support this Python. Name another one: make lab PYTHON=python3.12"
-    signs = (
-        "connection",
-        "name resolution",
-        "timed out",
-        "max retries",
-        "network is unreachable",
-        "getaddrinfo",
-        "proxyerror",
-        "ssl",
-    )
+    signs = ("connection", "name resolution", "timed out", "max retries", "network is unreachable", "getaddrinfo", "proxy", "ssl")
+    signs += ("from versions: none",)  # what pip says of an index that did not answer
     if any(sign in low for sign in signs):
         return "The package index cannot be reached: is there a network connection? Run the command again when there is."
     return "pip could not install the packages; its own words are in .venv/install.log."
