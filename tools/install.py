@@ -90,7 +90,7 @@ def main(arguments):
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", "-c", "constraints.txt"]
     index = ["--extra-index-url", CPU_INDEX] if torch == "cpu" else []
     run(*pip, *index, "torch", "setuptools")
-    run(*pip, *index, "--no-build-isolation", "-e", ".[test]" if kind == "test" else ".")
+    run(*pip, "--no-build-isolation", "-e", ".[test]" if kind == "test" else ".")
     run(python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3")
     STAMP.write_text(fingerprint(kind, torch), encoding="utf-8")
 
