@@ -5,6 +5,7 @@ import os
 import pytest
 
 os.environ["COURSE_HEADLESS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small nets lose with more, and much where the machine is busy
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,21 +5,3 @@ from course_lib.device import generator, pick, setup
 from course_lib.exercises import check, hint, score, solution
 from course_lib.fit import fit
 from course_lib.optim import adam, linear_decay
-
-__all__ = [
-    "adam",
-    "check",
-    "data",
-    "fit",
-    "generator",
-    "hint",
-    "linear_decay",
-    "losses",
-    "metrics",
-    "nets",
-    "pick",
-    "score",
-    "setup",
-    "show",
-    "solution",
-]

@@ -36,12 +36,11 @@ def build(
 ) -> None:
     """Write lectures/ and the executed solutions/ from solutions/*.py, and the README's table."""
     from course_lib.authoring import build as builder
-    from course_lib.authoring import readme
 
     try:
         for source in builder.sources(numbers or []):
             builder.check(source) if check else builder.build(source, force)
-        readme.check() if check else readme.write_map()
+        builder.check_map() if check else builder.write_map()
     except (builder.Drift, ValueError) as problem:
         print(f"course build: {problem}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -4,28 +4,11 @@ import ctypes
 import os
 import random
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 PRESETS = ("laptop", "gpu", "smoke")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What `setup` found; its text is the sentence a notebook prints."""
-
-    python: str
-    torch: str
-    device: str
-    cores: int
-    threads: int
-    preset: str
-
-    def __str__(self) -> str:
-        where = self.device if self.device != "cpu" else f"{self.cores} CPU cores ({self.threads} used)"
-        return f"PyTorch {self.torch}, Python {self.python}, {where}, preset '{self.preset}'."
 
 
 def preset() -> str:
@@ -74,8 +57,8 @@ def keep_memory() -> None:
         mallopt(m_mmap_max, 0)
 
 
-def setup(seed: int = 0, threads: int = 1) -> Machine:
-    """Seed Python, NumPy, and PyTorch, choose threads and device, and say in one sentence what was found.
+def setup(seed: int = 0, threads: int = 1) -> str:
+    """Seed Python, NumPy, and PyTorch, choose threads and device; returns a sentence on what was found.
 
     One thread is the default: small nets gain nothing from a second one, and sums then have the same
     rounding on two and on sixteen cores.
@@ -85,8 +68,9 @@ def setup(seed: int = 0, threads: int = 1) -> Machine:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    if torch.cuda.is_available():  # on a CPU this would only add work to every call
-        torch.set_default_device("cuda")
     keep_memory()
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return Machine(sys.version.split()[0], torch.__version__, name, cores(), threads, preset())
+    where = f"{cores()} CPU cores ({threads} used)"
+    if torch.cuda.is_available():
+        torch.set_default_device("cuda")  # on a CPU this would only add work to every call
+        where = torch.cuda.get_device_name()
+    return f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}, {where}, preset '{preset()}'."

@@ -67,9 +67,10 @@ def fit(
             record.add(run(() if batches is None else next(batches)))
             for scheduler in schedulers:
                 scheduler.step()
-            if stage.due() and (stopped := record.trouble()):
-                break
-            stage.refresh(record.count)
+            if stage.due():
+                if record.trouble():
+                    break
+                stage.refresh(record.count)
         stopped = record.trouble() or "finished"
     except KeyboardInterrupt:
         stopped = "interrupted"
@@ -84,8 +85,7 @@ class _Record:
     """Losses on the device, one row per step, without waiting for the device."""
 
     def __init__(self, steps: int):
-        self.steps, self.count, self.names, self.rows = steps, 0, (), None
-        self.checked = 0
+        self.steps, self.count, self.checked, self.names, self.rows = steps, 0, 0, (), None
 
     def add(self, losses: dict[str, Tensor] | None) -> None:
         losses = losses or {}
@@ -124,22 +124,20 @@ class _Stage:
 
     def __init__(self, watch, steps: int):
         self.watch, self.live = watch, not headless()
-        in_notebook = "ipykernel" in sys.modules
-        self.bar = tqdm(total=steps, leave=False, disable=not (self.live and (in_notebook or sys.stderr.isatty())))
+        seen = self.live and ("ipykernel" in sys.modules or sys.stderr.isatty())
+        self.bar = tqdm(total=steps, leave=False, disable=not seen)
         self.handle, self.last, self.interval = None, time.perf_counter(), REFRESH
 
     def due(self) -> bool:
         return time.perf_counter() - self.last >= self.interval
 
     def refresh(self, count: int) -> None:
-        if not self.live or not self.due():
-            return
         began = time.perf_counter()
-        self.bar.update(count - self.bar.n)
-        self._draw()
-        # a slow picture must not eat the training: at most a twentieth of the time goes into it
+        if self.live:
+            self.bar.update(count - self.bar.n)
+            self._draw()
         self.last = time.perf_counter()
-        self.interval = max(REFRESH, 20 * (self.last - began))
+        self.interval = max(REFRESH, 20 * (self.last - began))  # at most a twentieth of the time goes into pictures
 
     def close(self, log: Log) -> None:
         self.bar.close()

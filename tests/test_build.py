@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from course_lib.authoring import build, readme
+from course_lib.authoring import build
 
 HEADER = """# ---
 # jupyter:
@@ -48,7 +48,7 @@ def project(tmp_path, monkeypatch):
     for folder in ("lectures", "solutions"):
         (tmp_path / folder).mkdir()
     (tmp_path / "constraints.txt").write_text("torch==2.13.0\n")
-    (tmp_path / "README.md").write_text(f"# x\n{readme.START}\n{readme.STOP}\nrest\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text(f"# x\n{build.START}\n{build.STOP}\nrest\n", encoding="utf-8")
     source = tmp_path / "solutions" / "07_start_here.py"
     source.write_text(SOURCE, encoding="utf-8")
     monkeypatch.setattr(build, "ROOT", tmp_path)
@@ -120,15 +120,14 @@ def test_top_level_stubs_do_not_raise():
     assert build._stub("x = ...\n### BEGIN SOLUTION\nx = 3\n### END SOLUTION") == "x = ...\n# YOUR CODE HERE"
 
 
-def test_the_readme_map_is_generated_and_checked(project, monkeypatch):
-    monkeypatch.setattr(readme, "ROOT", build.ROOT)
-    readme.write_map()
+def test_the_readme_map_is_generated_and_checked(project):
+    build.write_map()
     text = (build.ROOT / "README.md").read_text(encoding="utf-8")
     assert "[07 A test](lectures/07_start_here.ipynb) | 1 | nothing" in text and text.endswith("rest\n")
-    readme.check()
+    build.check_map()
     (build.ROOT / "README.md").write_text(text.replace("A test", "Another"), encoding="utf-8")
     with pytest.raises(build.Drift, match="out of date"):
-        readme.check()
+        build.check_map()
 
 
 def test_unknown_lectures_are_named():

@@ -4,20 +4,3 @@ from course_lib.data import digits
 from course_lib.data.batches import Batches, shuffled
 from course_lib.data.stored import stored
 from course_lib.data.toys import Curves, Gaussians, Pinwheel, Toy, grid, moons, normal, pinwheel, ring, spirals
-
-__all__ = [
-    "Batches",
-    "Curves",
-    "Gaussians",
-    "Pinwheel",
-    "Toy",
-    "digits",
-    "grid",
-    "moons",
-    "normal",
-    "pinwheel",
-    "ring",
-    "shuffled",
-    "spirals",
-    "stored",
-]

@@ -12,14 +12,6 @@ from course_lib.device import default_device
 LOG_2PI = math.log(2 * math.pi)
 
 
-def _tuple(shape) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
-
-
-def _randn(*shape, generator):
-    return torch.randn(*shape, generator=generator, device=generator.device if generator else None)
-
-
 class Toy:
     """A distribution on R^d with `sample`, `log_prob`, and a `box` (low, high) that holds practically all its mass."""
 
@@ -28,6 +20,12 @@ class Toy:
 
     def sample(self, shape, generator: torch.Generator | None = None) -> Tensor:
         """Draw points: an int n gives (n, d), a tuple (S, n) gives (S, n, d)."""
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        where = {"generator": generator, "device": generator.device if generator else default_device()}
+        return self._draw(math.prod(shape), where).view(*shape, self.dim)
+
+    def _draw(self, n: int, where: dict) -> Tensor:
+        """n points (n, d); `where` goes to every random call."""
         raise NotImplementedError
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -57,11 +55,9 @@ class Gaussians(Toy):
         reach = self.centers.abs().max().item() + 5 * self.std
         self.box = (-reach, reach)
 
-    def sample(self, shape, generator=None):
-        shape = _tuple(shape)
-        which = torch.multinomial(self.weights, math.prod(shape), replacement=True, generator=generator)
-        noise = _randn(*shape, self.dim, generator=generator)
-        return self.centers[which].view(*shape, self.dim) + self.std * noise
+    def _draw(self, n, where):
+        which = torch.multinomial(self.weights, n, replacement=True, generator=where["generator"])
+        return self.centers[which] + self.std * torch.randn(n, self.dim, **where)
 
     def log_prob(self, x):
         squared = (x.unsqueeze(-2) - self.centers.to(x)).square().sum(-1) / self.std**2
@@ -107,14 +103,10 @@ class Curves(Toy):
         reach = self._points.abs().max().item() + 5 * self.std
         self.box = (-reach, reach)
 
-    def sample(self, shape, generator=None):
-        shape = _tuple(shape)
-        count, device = math.prod(shape), generator.device if generator else None
-        t = torch.rand(count, generator=generator, device=device)
-        where = self.curves(t)
-        which = torch.randint(len(where), (count,), generator=generator, device=device)
-        clean = where[which, torch.arange(count, device=where.device)]
-        return clean.view(*shape, 2) + self.std * _randn(*shape, 2, generator=generator)
+    def _draw(self, n, where):
+        curves = self.curves(torch.rand(n, **where))
+        which = torch.randint(len(curves), (n,), **where)
+        return curves[which, torch.arange(n, device=curves.device)] + self.std * torch.randn(n, 2, **where)
 
     def log_prob(self, x):
         points, weight = self._points.flatten(0, 1).to(x), self._weight.to(x)
@@ -168,11 +160,10 @@ class Pinwheel(Toy):
         cos, sin = angle.cos(), angle.sin()
         return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1]], -1)
 
-    def sample(self, shape, generator=None):
-        shape = _tuple(shape)
-        noise = _randn(*shape, 2, generator=generator)
-        straight = torch.stack([self.distance + self.radial * noise[..., 0], self.tangential * noise[..., 1]], -1)
-        arm = torch.randint(self.arms, shape, generator=generator, device=noise.device)
+    def _draw(self, n, where):
+        noise = torch.randn(n, 2, **where)
+        straight = torch.stack([self.distance + self.radial * noise[:, 0], self.tangential * noise[:, 1]], -1)
+        arm = torch.randint(self.arms, (n,), **where)
         return self._turn(straight, self.angles[arm] + self.twist * straight.norm(dim=-1))
 
     def log_prob(self, x):

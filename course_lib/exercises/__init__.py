@@ -2,5 +2,3 @@
 
 from course_lib.exercises.check import check, hint, score, solution
 from course_lib.exercises.registry import exercises, find
-
-__all__ = ["check", "exercises", "find", "hint", "score", "solution"]

@@ -10,9 +10,8 @@ from typing import Any
 
 from course_lib.exercises.feedback import Feedback, explain_error
 from course_lib.exercises.guard import call
-from course_lib.exercises.kinds import Challenge, Choice, Sampler, Value
 from course_lib.exercises.registry import find
-from course_lib.exercises.spec import Attempt, Exercise, Nonsense, agree
+from course_lib.exercises.spec import Attempt, Exercise, Nonsense
 
 _latest: dict[str, Feedback] = {}
 _hints_shown: dict[str, int] = {}
@@ -37,9 +36,7 @@ def _expected(exercise_id: str, seed: int) -> dict[str, Attempt]:
 def _alike(exercise: Exercise, mine: Attempt, other: Attempt) -> bool:
     if mine.outputs is None or other.outputs is None:
         return mine.nonsense == other.nonsense and type(mine.error) is type(other.error)
-    if isinstance(exercise, Sampler):
-        return exercise.matches(mine.outputs, other.outputs)
-    return agree(mine.outputs, other.outputs)
+    return exercise.matches(mine.outputs, other.outputs)
 
 
 def _diagnose(exercise: Exercise, label: str, args: tuple, mine: Attempt) -> str:
@@ -68,30 +65,15 @@ def assess(exercise: Exercise, answer: Any, seed: int) -> Feedback:
         if trouble and first is None:
             first = (label, args, mine, trouble)
     if first is None:
-        return Feedback(exercise, "correct", _praise(exercise, mine), passed, share=1.0)
+        return Feedback(exercise, "correct", exercise.praise(mine.outputs), passed, share=1.0)
     label, args, mine, trouble = first
-    share = _share(exercise, passed, mine)
+    share = exercise.share(passed, mine.outputs)
     known = _diagnose(exercise, label, args, mine)
     if mine.error is not None:
         message, trace = explain_error(mine.error, exercise.seconds)
         return Feedback(exercise, "error", f"{known} ({message})" if known else message, passed, trace, share=share)
     place = "" if len(cases) == 1 or passed[0][0] == label else f"On {label}: "
     return Feedback(exercise, "partly" if share else "wrong", known or place + trouble, passed, share=share)
-
-
-def _share(exercise: Exercise, passed: list[tuple[str, bool]], mine: Attempt) -> float:
-    """Share of the points: none where the first, main property fails; a challenge may be half met."""
-    if isinstance(exercise, Challenge):
-        return 0.5 if mine.outputs is not None and exercise.figure(mine.outputs) <= exercise.half else 0.0
-    return sum(ok for _, ok in passed) / len(passed) if passed[0][1] else 0.0
-
-
-def _praise(exercise: Exercise, mine: Attempt) -> str:
-    if isinstance(exercise, Choice):
-        return exercise.why
-    if isinstance(exercise, Challenge):
-        return f"Your {exercise.unit} is {exercise.figure(mine.outputs):.3g}; the goal was {exercise.goal:g}."
-    return ""
 
 
 _OPEN = "Replace the part marked YOUR CODE HERE, run that cell, then run this one again."
@@ -109,7 +91,7 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
     by_name = answer is _MISSING
     if by_name:
         answer = sys._getframe(1).f_globals.get(exercise.name, ...)
-    plain = isinstance(exercise, (Choice, Value))
+    plain = not callable(exercise.reference)  # a number or a letter: nothing that cells below could call
     if answer is exercise.reference and not plain:
         text = f"{exercise.name} is the course's own version at the moment. Run your answer cell, then this one again."
         feedback, error, printed = Feedback(exercise, "open", text), None, ""

@@ -117,28 +117,22 @@ def _no_exit():
             place[name] = old
 
 
-@contextlib.contextmanager
-def guarded(seconds: float):
-    """Run the body quietly and for at most `seconds`; gives the Sink that caught its text. The random state is put back."""
-    sink = Sink()
-    with (
-        contextlib.redirect_stdout(sink),
-        contextlib.redirect_stderr(sink),
-        warnings.catch_warnings(),
-        torch.random.fork_rng(),
-        torch.enable_grad(),
-        _no_exit(),
-        time_limit(seconds),
-    ):
-        warnings.simplefilter("ignore")
-        yield sink
-
-
 def call(body: Callable[[], object], seconds: float) -> tuple[object, BaseException | None, str]:
-    """(result, exception, what was printed) of `body()`; never raises."""
+    """(result, exception, what was printed) of `body()`, run quietly for at most `seconds`; never raises.
+
+    Random state, warnings filters, and gradient mode are put back.
+    """
     sink = Sink()
     try:
-        with guarded(seconds) as sink:
+        with (
+            contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
+            warnings.catch_warnings(action="ignore"),
+            torch.random.fork_rng(),
+            torch.enable_grad(),
+            _no_exit(),
+            time_limit(seconds),
+        ):
             return body(), None, sink.text()
     except BaseException as error:  # whatever a learner's code raises is something to show, not to pass on
         return None, error, sink.text()

@@ -1,18 +1,19 @@
 """The kinds of exercise: a function of arrays, a sampler, an nn.Module class, a value, a choice, an open challenge.
 
-`@function(...)` and its sisters turn the reference answer below them into an exercise.
+`@function(id, draw=..., hints=...)`, `@sampler`, `@module`, and `@challenge` turn the reference below them into an exercise;
+`choice` and `value` make one from their answer.
 """
 
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.spec import Draw, Exercise, Nonsense, Outputs, as_tensor, difference, show_number
+from course_lib.exercises.spec import Exercise, Nonsense, Outputs, as_tensor, difference, show_number
 from course_lib.metrics import energy_distance
 
 
@@ -28,13 +29,9 @@ def _copy(arg: Any, wants_gradient: bool) -> Any:
 class Function(Exercise):
     """Arrays in, arrays out. Cases are drawn afresh; values, shape, dtype, and wanted gradients must agree with the reference."""
 
-    draw: Callable[[Draw], dict[str, tuple]] = None
     gradients: Sequence[str] = ()  # names of arguments that the gradient must reach
     rtol: float = 1e-6
     atol: float = 1e-9
-
-    def cases(self, seed):
-        return self.draw(Draw(seed))
 
     def run(self, answer, args):
         if not callable(answer):
@@ -85,11 +82,6 @@ def _count(names: list) -> str:
     return "one tensor" if len(names) == 1 else f"{len(names)} tensors"
 
 
-def function(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[Callable], Function]:
-    """The reference below is a function of arrays; `draw` makes its arguments, by property."""
-    return lambda reference: Function(exercise_id, reference.__name__, reference, draw=draw, **options)
-
-
 @dataclass
 class Sampler(Exercise):
     """Random draws, judged by distribution: energy distance to the reference's samples at most `limit`.
@@ -97,12 +89,11 @@ class Sampler(Exercise):
     The answer takes the case's arguments, a number of samples, and a torch.Generator: same seed, same samples.
     """
 
-    draw: Callable[[Draw], dict[str, tuple]] = None
     limit: float = 0.02
     samples: int = 1000
 
     def cases(self, seed):
-        return {label: (*args, seed + 7 * i + 1) for i, (label, args) in enumerate(self.draw(Draw(seed)).items())}
+        return {label: (*args, seed + 7 * i + 1) for i, (label, args) in enumerate(super().cases(seed).items())}
 
     def run(self, answer, args):
         *args, seed = args
@@ -119,38 +110,32 @@ class Sampler(Exercise):
         }
 
     def judge(self, got, expected):
-        a, b = got["samples"], expected["samples"]
-        if a.shape != b.shape:
-            return f"The samples have shape {tuple(a.shape)}; {tuple(b.shape)} is wanted."
-        if not torch.isfinite(a).all():
-            return "Some samples are NaN or infinite."
-        distance = energy_distance(a.double().reshape(len(a), -1), b.double().reshape(len(b), -1))
-        if not distance <= self.limit:
-            means = " and ".join(f"{t.double().mean().item():.2f} ± {t.double().std().item():.2f}" for t in (a, b))
-            return (
-                f"The samples follow another distribution: energy distance {distance:.3f} (at most {self.limit:g}); "
-                f"mean ± std of all coordinates, yours and wanted: {means}."
-            )
+        if trouble := self._distance(got["samples"], expected["samples"]):
+            return trouble
         if not got["uses the generator"]:
             return "Two calls with equally seeded generators gave different samples: pass `generator` on to every random call."
         if not got["draws afresh"]:
             return "Another seed gave the very same samples: nothing random is drawn from `generator`."
         return ""
 
-    def matches(self, got: Outputs, other: Outputs) -> bool:
-        """Sampled answers are the same mistake where their samples follow the same distribution."""
-        flags = ("uses the generator", "draws afresh")
-        return got["samples"].shape == other["samples"].shape and (
-            all(bool(got[f]) == bool(other[f]) for f in flags) and not self.judge({**got, **_FINE}, {**other, **_FINE})
+    def _distance(self, a: Tensor, b: Tensor) -> str:
+        """Empty where both sets of samples follow the same distribution, as far as they can tell."""
+        if a.shape != b.shape:
+            return f"The samples have shape {tuple(a.shape)}; {tuple(b.shape)} is wanted."
+        if not torch.isfinite(a).all():
+            return "Some samples are NaN or infinite."
+        distance = energy_distance(a.double().reshape(len(a), -1), b.double().reshape(len(b), -1))
+        means = " and ".join(f"{t.double().mean().item():.2f} ± {t.double().std().item():.2f}" for t in (a, b))
+        if distance <= self.limit:
+            return ""
+        return (
+            f"The samples follow another distribution: energy distance {distance:.3f} (at most {self.limit:g}); "
+            f"mean ± std of all coordinates, yours and wanted: {means}."
         )
 
-
-_FINE = {"uses the generator": torch.tensor(True), "draws afresh": torch.tensor(True)}
-
-
-def sampler(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[Callable], Sampler]:
-    """The reference below draws samples: `f(*args, n, generator)` to (n, ...)."""
-    return lambda reference: Sampler(exercise_id, reference.__name__, reference, draw=draw, **options)
+    def matches(self, got, other):
+        same = all(bool(got[flag]) == bool(other[flag]) for flag in ("uses the generator", "draws afresh"))
+        return same and not self._distance(got["samples"], other["samples"])
 
 
 @dataclass
@@ -160,11 +145,7 @@ class Module(Exercise):
     Shapes of the outputs, number of parameters, a gradient at every parameter, rows of a batch that do not mix.
     """
 
-    draw: Callable[[Draw], dict[str, tuple]] = None
     independent_rows: bool = True
-
-    def cases(self, seed):
-        return self.draw(Draw(seed))
 
     def run(self, answer, args):
         if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
@@ -212,11 +193,6 @@ class Module(Exercise):
         return "The output is NaN or infinite." if got["not finite"] else ""
 
 
-def module(exercise_id: str, *, draw: Callable[[Draw], dict[str, tuple]], **options) -> Callable[[type], Module]:
-    """The reference below is an nn.Module class; `draw` makes (constructor arguments, input), by property."""
-    return lambda reference: Module(exercise_id, reference.__name__, reference, draw=draw, **options)
-
-
 @dataclass
 class Value(Exercise):
     """One number, within a relative tolerance."""
@@ -260,6 +236,9 @@ class Choice(Exercise):
     def judge(self, got, expected):
         return "" if got["choice"] == expected["choice"] else "That is not it."
 
+    def praise(self, got):
+        return self.why
+
 
 def choice(exercise_id: str, name: str, answer: str, *, why: str, wrong: dict[str, str], **options) -> Choice:
     """A question with lettered answers: the right letter with its reason, and a sentence for every wrong one."""
@@ -280,7 +259,6 @@ class Challenge(Exercise):
     unit: str = ""
     ask: tuple = ()  # arguments of the learner's function
     seconds: float = 20.0
-    stand_in: Any = field(default=None)
 
     def run(self, answer, args):
         if not callable(answer):
@@ -295,12 +273,16 @@ class Challenge(Exercise):
             return ""
         return f"Your {self.unit} is {show_number(figure)}; the goal is {self.goal:g} or less."
 
+    def share(self, passed, got):
+        return 0.5 if got is not None and self.figure(got) <= self.half else 0.0
+
+    def praise(self, got):
+        return f"Your {self.unit} is {self.figure(got):.3g}; the goal was {self.goal:g}."
+
     def figure(self, got: Outputs) -> float:
         """The metric of an attempt; infinite where it has none."""
         value = self.metric(got["artefact"]) if torch.isfinite(got["artefact"]).all() else math.inf
         return value if value == value else math.inf
 
 
-def challenge(exercise_id: str, *, metric: Callable[[Tensor], float], goal: float, **options) -> Callable[[Callable], Challenge]:
-    """The reference below reaches the goal; it need not be how a learner would."""
-    return lambda reference: Challenge(exercise_id, reference.__name__, reference, metric=metric, goal=goal, **options)
+function, sampler, module, challenge = Function.on, Sampler.on, Module.on, Challenge.on

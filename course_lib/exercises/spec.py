@@ -95,15 +95,26 @@ class Exercise:
     hints: Sequence[str] = ()
     mistakes: list[Mistake] = field(default_factory=list)
     spellings: list[Any] = field(default_factory=list)
+    draw: Callable[["Draw"], dict[str, tuple]] | None = None
     seconds: float = 3.0  # the soft limit of a whole check
+
+    @classmethod
+    def on(cls, exercise_id: str, **options) -> Callable[[Any], "Exercise"]:
+        """A decorator that turns the reference below it into an exercise of this kind."""
+        return lambda reference: cls(exercise_id, reference.__name__, reference, **options)
 
     def mistake(self, sentence: str, variant: Any, sign: Callable[[Outputs], bool] | None = None) -> None:
         """Add a known misconception to the catalogue."""
         self.mistakes.append(Mistake(sentence, variant, sign))
 
+    def known(self, mistakes: dict[str, Any]) -> None:
+        """Add several: sentence -> variant, or sentence -> (variant, sign)."""
+        for sentence, made in mistakes.items():
+            self.mistake(sentence, *(made if isinstance(made, tuple) else (made,)))
+
     def cases(self, seed: int) -> dict[str, tuple]:
         """Arguments by property, the most important first: `{"values": (mu, logvar), "one row": ...}`."""
-        return {"the answer": ()}
+        return self.draw(Draw(seed)) if self.draw else {"the answer": ()}
 
     def run(self, answer: Any, args: tuple) -> Outputs:
         """Call the answer on one case and return plain arrays; Nonsense where it gives none."""
@@ -112,6 +123,18 @@ class Exercise:
     def judge(self, got: Outputs, expected: Outputs) -> str:
         """Empty where `got` is right, else what is wrong with it, in one or two sentences."""
         raise NotImplementedError
+
+    def matches(self, got: Outputs, other: Outputs) -> bool:
+        """True where two answers came to the same, so that they make the same mistake."""
+        return agree(got, other)
+
+    def share(self, passed: list[tuple[str, bool]], got: Outputs | None) -> float:
+        """Share of the points: none where the first, main property fails."""
+        return sum(ok for _, ok in passed) / len(passed) if passed[0][1] else 0.0
+
+    def praise(self, got: Outputs) -> str:
+        """What to say of a right answer besides that it is right."""
+        return ""
 
     def started(self, answer: Any) -> bool:
         """False for what a stub leaves behind."""

@@ -1,5 +1,3 @@
 """Losses: pure functions of tensors, from logits."""
 
 from course_lib.losses import adversarial
-
-__all__ = ["adversarial"]

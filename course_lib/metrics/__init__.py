@@ -2,5 +2,3 @@
 
 from course_lib.metrics.divergence import JSD, energy_distance, jsd
 from course_lib.metrics.modes import Coverage, modes
-
-__all__ = ["JSD", "Coverage", "energy_distance", "jsd", "modes"]

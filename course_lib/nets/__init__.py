@@ -1,5 +1,3 @@
 """Networks: one file per family."""
 
 from course_lib.nets.mlp import Ensemble, mlp
-
-__all__ = ["Ensemble", "mlp"]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from course_lib.data.toys import Toy
-from course_lib.show.style import EXACT, FAKE, Chart, figure, plain
+from course_lib.show.style import EXACT, FAKE, figure, plain
 
 
 def array(values) -> np.ndarray:
@@ -77,6 +77,3 @@ def field(velocity, *, ax=None, reach: float = 2.0, arrows: int = 17, title: str
     ax.quiver(array(at[:, 0]), array(at[:, 1]), v[:, 0], v[:, 1], color="#999999", width=0.004)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     return chart or ax
-
-
-__all__ = ["Chart", "array", "curves", "field", "grid", "losses", "points"]
