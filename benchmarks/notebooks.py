@@ -4,28 +4,17 @@ Each runs in a kernel of its own, pinned to two cores where the system can, with
 results/notebooks.json, from which `course build` makes the README's table.
 """
 
-import json
 import os
-import platform
 import sys
 import time
 from pathlib import Path
 
 import nbformat
-import torch
 from nbclient import NotebookClient
+from results import machine, store
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "notebooks.json"
-
-
-def machine() -> str:
-    """The processor, as a reader would name it, and the two cores used of it."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        name = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), name)
-    return f"2 cores of {name}, {platform.system()}, Python {platform.python_version()}, PyTorch {torch.__version__}"
 
 
 def seconds(path: Path) -> float:
@@ -44,10 +33,7 @@ def main() -> None:
     for lecture in sorted((ROOT / "lectures").glob("*.ipynb")):
         table[lecture.stem] = {"solved": seconds(ROOT / "solutions" / lecture.name), "unsolved": seconds(lecture)}
         print(lecture.stem, table[lecture.stem], file=sys.stderr, flush=True)
-    result = {"command": "python benchmarks/notebooks.py", "machine": machine(), "seconds": table}
-    draft = RESULT.with_suffix(".part")
-    draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, RESULT)
+    store(RESULT, "python benchmarks/notebooks.py", {"seconds": table}, f"2 cores of {machine()}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,3 @@ def build(
         raise typer.Exit(1) from None
     if check:
         print("Every product follows from its source.")
-
-
-if __name__ == "__main__":
-    app()

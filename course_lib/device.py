@@ -1,5 +1,6 @@
 """The machine: device, seeds, threads, and the preset (laptop, gpu, smoke). Nothing here knows of data or nets."""
 
+import contextlib
 import ctypes
 import os
 import random
@@ -48,13 +49,10 @@ def cores() -> int:
 def keep_memory() -> None:
     """Stop glibc from handing freed memory back after every step: convolutional nets spend less time in page faults."""
     if sys.platform.startswith("linux"):
-        try:
+        with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to tell it
             mallopt = ctypes.CDLL(None).mallopt
-        except (OSError, AttributeError):  # another C library: nothing to tell it
-            return
-        m_trim_threshold, m_mmap_max = -1, -4
-        mallopt(m_trim_threshold, 2**31 - 1)
-        mallopt(m_mmap_max, 0)
+            mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+            mallopt(-4, 0)  # M_MMAP_MAX
 
 
 def setup(seed: int = 0, threads: int = 1) -> str:

@@ -140,6 +140,7 @@ class _Stage:
         self.interval = max(REFRESH, 20 * (self.last - began))  # at most a twentieth of the time goes into pictures
 
     def close(self, log: Log) -> None:
+        self.bar.update(log.steps - self.bar.n)  # a bar that ends short of its total stays, in red
         self.bar.close()
         self._draw()
         if log.stopped not in ("finished", "out of batches"):

@@ -10,7 +10,7 @@ def adam(parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.5, 0.9)) 
     return torch.optim.Adam(
         parameters,
         torch.tensor(lr, device=parameters[0].device) if on_gpu else lr,
-        betas=betas,
+        betas=(float(betas[0]), float(betas[1])),  # fused Adam refuses an integer 0
         fused=True,
         capturable=on_gpu,
     )

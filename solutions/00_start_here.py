@@ -31,7 +31,7 @@
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
-from course_lib import check, hint, score, setup, show, solution
+from course_lib import check, score, setup, show
 
 print(setup(seed=0))
 
@@ -72,11 +72,11 @@ check("start_here.predict")
 # %% slideshow={"slide_type": "fragment"}
 def draw(logit):
     x = torch.linspace(-8, 8, 200)
-    height = torch.sigmoid(torch.tensor(logit))
+    height = torch.sigmoid(torch.tensor(logit)).item()
     slope = height * (1 - height)
     chart, ax = show.figure(width=7, height=3.2)
-    ax.plot(x, torch.sigmoid(x), color=show.REAL, label="σ(l)")
-    ax.plot(x, height + slope * (x - logit), "--", color=show.FAKE, label="tangent")
+    ax.plot(x.tolist(), torch.sigmoid(x).tolist(), color=show.REAL, label="σ(l)")
+    ax.plot(x.tolist(), (height + slope * (x - logit)).tolist(), "--", color=show.FAKE, label="tangent")
     ax.plot([logit], [height], "o", color=show.FAKE)
     ax.set(xlabel="logit l", ylabel="probability", ylim=(-0.05, 1.05))
     ax.set_title(f"At l = {logit:.1f} the slope of σ is {slope:.3f}")

@@ -701,7 +701,7 @@ prediction = "c"
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "gan_objective-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-_ = check("gan_objective.predict")
+check("gan_objective.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The whole of GAN training: D climbs V one step, G descends its loss one step, and so on. Note the `detach`: in D's step the fakes are

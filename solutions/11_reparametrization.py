@@ -133,7 +133,7 @@ prediction = "c"
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "reparametrization-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-_ = check("reparametrization.predict")
+check("reparametrization.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Four ways to draw a thousand z from the very same $\mathcal N(\mu, \sigma^2)$ with μ = σ = 1, and what each brings back to μ:

@@ -1,6 +1,5 @@
 """Exact distributions, digits, batches, stored results."""
 
-import importlib
 import math
 
 import pytest
@@ -110,13 +109,7 @@ def test_digit_batches_with_labels():
     assert len(x) == len(y) == 16
 
 
-def test_stored_results_are_whole_and_named(tmp_path, monkeypatch):
-    stored = importlib.import_module("course_lib.data.stored")
-    monkeypatch.setattr(stored, "FOLDER", tmp_path)
-    stored.store("run", {"command": "python x.py", "machine": "a laptop", "value": 1.5})
-    assert data.stored("run")["value"] == 1.5
-    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
-    with pytest.raises(ValueError, match="machine"):
-        stored.store("bad", {"command": "python x.py"})
-    with pytest.raises(KeyError, match="there are: run"):
+def test_stored_results_are_found_and_name_their_origin():
+    assert {"command", "machine"} <= data.stored("ring_sweep").keys()
+    with pytest.raises(KeyError, match=r"there are: .*ring_sweep"):
         data.stored("rum")

@@ -1,4 +1,4 @@
-"""The README's picture: `.venv/bin/python tools/screenshot.py` opens lecture 02 in Chromium, runs it, and takes docs/notebook.png."""
+"""The README's picture: `.venv/bin/python tools/screenshot.py` runs lecture 02 in Chromium and takes docs/notebook.png."""
 
 import sys
 import tempfile

@@ -137,7 +137,7 @@ def fingerprint(source: Path) -> str:
     library = ROOT / "course_lib"
     paths = [p for pattern in REACHED for p in sorted(library.glob(pattern))]
     files = [f for p in paths for f in (sorted(p.rglob("*")) if p.is_dir() else [p])]
-    files += [library / f"exercises/catalogue/{topic(source)}.py", ROOT / "constraints.txt", source]
+    files += [ROOT / "exercises" / source.name, ROOT / "constraints.txt", source]
     digest = hashlib.sha256()
     for file in files:
         if file.suffix in (".py", ".json", ".txt"):
@@ -174,18 +174,14 @@ def build(source: Path, force: bool = False, say=print) -> None:
     if write(ROOT / "lectures" / f"{source.stem}.ipynb", dump(student(notebook))):
         say(f"lectures/{source.stem}.ipynb written")
     target, mark = source.with_suffix(".ipynb"), fingerprint(source)
-    if not force and target.exists() and _fresh(target, notebook, mark):
+    stored = nbformat.read(target, 4) if target.exists() and not force else None
+    if stored and stored.metadata.get("course", {}).get("fingerprint") == mark and _cells(stored) == _cells(notebook):
         say(f"solutions/{source.stem}.ipynb is up to date")
         return
     solved = execute(notebook, target.parent)
     solved.metadata["course"]["fingerprint"] = mark
     write(target, dump(solved))
     say(f"solutions/{source.stem}.ipynb executed in {time.perf_counter() - began:.0f} s")
-
-
-def _fresh(target: Path, notebook, mark: str) -> bool:
-    stored = nbformat.read(target, 4)
-    return stored.metadata.get("course", {}).get("fingerprint") == mark and _cells(stored) == _cells(notebook)
 
 
 def _cells(notebook) -> list[tuple]:
@@ -216,10 +212,8 @@ def check(source: Path) -> None:
 
 def readme_table() -> str:
     """One row per lecture: title, slides, what you will measure, seconds solved and unsolved."""
-    times_file = ROOT / "benchmarks" / "results" / "notebooks.json"
-    times = (
-        json.loads(times_file.read_text(encoding="utf-8")) if times_file.exists() else {"machine": "not measured", "seconds": {}}
-    )
+    stored = ROOT / "benchmarks" / "results" / "notebooks.json"
+    times = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {"machine": "no machine yet", "seconds": {}}
     rows = ["| lecture | slides | what you will measure | seconds¹ |", "| --- | --- | --- | --- |"]
     for source in sources():
         header = about(source)

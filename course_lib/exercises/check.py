@@ -11,7 +11,7 @@ from typing import Any
 from course_lib.exercises.feedback import Feedback, explain_error
 from course_lib.exercises.guard import call
 from course_lib.exercises.registry import find
-from course_lib.exercises.spec import Attempt, Exercise, Nonsense
+from course_lib.exercises.spec import Attempt, Exercise, Nonsense, Outputs
 
 _latest: dict[str, Feedback] = {}
 _hints_shown: dict[str, int] = {}
@@ -28,9 +28,9 @@ def _attempt(exercise: Exercise, answer: Any, args: tuple) -> Attempt:
 
 
 @functools.lru_cache(maxsize=256)
-def _expected(exercise_id: str, seed: int) -> dict[str, Attempt]:
+def _expected(exercise_id: str, seed: int) -> dict[str, Outputs]:
     exercise = find(exercise_id)
-    return {label: _attempt(exercise, exercise.reference, args) for label, args in exercise.cases(seed).items()}
+    return {label: exercise.expect(args) for label, args in exercise.cases(seed).items()}
 
 
 def _alike(exercise: Exercise, mine: Attempt, other: Attempt) -> bool:
@@ -60,7 +60,7 @@ def assess(exercise: Exercise, answer: Any, seed: int) -> Feedback:
         mine = _attempt(exercise, answer, args)
         if isinstance(mine.error, NotImplementedError):
             return Feedback(exercise, "open", _OPEN)
-        trouble = mine.nonsense or ("error" if mine.error else exercise.judge(mine.outputs, expected[label].outputs))
+        trouble = mine.nonsense or ("error" if mine.error else exercise.judge(mine.outputs, expected[label]))
         passed.append((label, not trouble))
         if trouble and first is None:
             first = (label, args, mine, trouble)
@@ -114,25 +114,14 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
 
 
 def _show(thing: Any) -> None:
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        from IPython.display import display
-
-        display(thing)
-    else:
+    """Display feedback, or text (Markdown that reads as text too); print it where there is no notebook."""
+    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
         print(thing)
+        return
+    from IPython.display import display
 
-
-class Text:
-    """Markdown that reads as text too."""
-
-    def __init__(self, text: str):
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        return self.text
+    text = isinstance(thing, str)
+    display({"text/plain": thing, "text/markdown": thing} if text else thing, raw=text)
 
 
 def hint(exercise_id: str) -> None:
@@ -141,10 +130,10 @@ def hint(exercise_id: str) -> None:
     shown = min(_hints_shown.get(exercise_id, 0) + 1, len(exercise.hints))
     _hints_shown[exercise_id] = shown
     if not shown:
-        _show(Text("This exercise has no hints."))
+        _show("This exercise has no hints.")
         return
     more = "" if shown < len(exercise.hints) else f' That was the last one; `solution("{exercise_id}")` shows an answer.'
-    _show(Text(f"**Hint {shown} of {len(exercise.hints)}.** {exercise.hints[shown - 1]}{more}"))
+    _show(f"**Hint {shown} of {len(exercise.hints)}.** {exercise.hints[shown - 1]}{more}")
 
 
 def source(exercise: Exercise) -> str:
@@ -158,15 +147,15 @@ def source(exercise: Exercise) -> str:
 
 def solution(exercise_id: str) -> None:
     """Show the course's own answer."""
-    _show(Text(f"```python\n{source(find(exercise_id))}\n```"))
+    _show(f"```python\n{source(find(exercise_id))}\n```")
 
 
 def score() -> None:
     """Show what has been checked so far in this session, and the points."""
     if not _latest:
-        _show(Text("Nothing has been checked yet."))
+        _show("Nothing has been checked yet.")
         return
     lines = [f.heading() for f in _latest.values()]
     got = sum(f.share * f.exercise.points for f in _latest.values())
     total = sum(f.exercise.points for f in _latest.values())
-    _show(Text("\n".join(f"- {line}" for line in lines) + f"\n\n**{got:g} of {total} points.**"))
+    _show("\n".join(f"- {line}" for line in lines) + f"\n\n**{got:g} of {total} points.**")

@@ -26,9 +26,6 @@ class Sink(io.TextIOBase):
     def __init__(self, most: int = 2000):
         self.most, self.kept, self.dropped = most, [], 0
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, text: str) -> int:
         room = max(0, self.most - sum(map(len, self.kept)))
         if room:

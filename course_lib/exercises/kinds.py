@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.spec import Exercise, Nonsense, Outputs, as_tensor, difference, show_number
+from course_lib.device import generator
+from course_lib.exercises.spec import Exercise, Nonsense, Outputs, as_tensor, difference
 from course_lib.metrics import energy_distance
 
 
@@ -99,7 +100,7 @@ class Sampler(Exercise):
         *args, seed = args
         if answer is self.reference:  # compared with a learner's draws, it must not be the very same ones
             seed += 1_000_003
-        draws = [as_tensor(answer(*args, self.samples, torch.Generator().manual_seed(s))) for s in (seed, seed, seed + 1)]
+        draws = [as_tensor(answer(*args, self.samples, generator(s))) for s in (seed, seed, seed + 1)]
         if not all(d.is_floating_point() for d in draws):
             raise Nonsense("The samples are not floating-point numbers.")
         same, fresh = torch.equal(draws[0], draws[1]), not torch.equal(draws[0], draws[2])
@@ -209,7 +210,7 @@ class Value(Exercise):
         value, wanted = got["value"].item(), expected["value"].item()
         if math.isclose(value, wanted, rel_tol=self.tolerance, abs_tol=1e-12):
             return ""
-        return f"{show_number(value)} is too {'large' if value > wanted else 'small'}." if value == value else "Your answer is NaN."
+        return f"{value:.6g} is too {'large' if value > wanted else 'small'}." if value == value else "Your answer is NaN."
 
 
 def value(exercise_id: str, name: str, answer: float, *, wrong: dict[float, str], spellings: Sequence = (), **options) -> Value:
@@ -258,6 +259,7 @@ class Challenge(Exercise):
     half: float = math.inf  # earns half the points
     unit: str = ""
     ask: tuple = ()  # arguments of the learner's function
+    shape: tuple[int, ...] | None = None  # of the artefact; saves running the reference to learn it
     seconds: float = 20.0
 
     def run(self, answer, args):
@@ -271,7 +273,10 @@ class Challenge(Exercise):
         figure = self.figure(got)
         if figure <= self.goal:
             return ""
-        return f"Your {self.unit} is {show_number(figure)}; the goal is {self.goal:g} or less."
+        return f"Your {self.unit} is {figure:.4g}; the goal is {self.goal:g} or less."
+
+    def expect(self, args):
+        return super().expect(args) if self.shape is None else {"artefact": torch.empty(self.shape)}
 
     def share(self, passed, got):
         return 0.5 if got is not None and self.figure(got) <= self.half else 0.0

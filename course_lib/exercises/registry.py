@@ -1,30 +1,36 @@
-"""Where exercises are found: the id `gan_objective.value` lives in `catalogue/gan_objective.py` under the name `value`."""
+"""Where exercises are found: `gan_objective.value` is the exercise with that id in `exercises/02_gan_objective.py`."""
 
 import difflib
-import importlib
-import pkgutil
+import functools
+import importlib.util
+import sys
+from pathlib import Path
 
-from course_lib.exercises import catalogue
 from course_lib.exercises.spec import Exercise
 
-
-def lectures() -> list[str]:
-    """Names of the catalogue files, which are the first part of every exercise id."""
-    return sorted(module.name for module in pkgutil.iter_modules(catalogue.__path__))
+FOLDER = Path(__file__).resolve().parents[2] / "exercises"  # content, beside the library: one file per lecture
 
 
-def exercises(lecture: str) -> dict[str, Exercise]:
+def lectures() -> dict[str, Path]:
+    """Catalogue files by topic, the first part of every exercise id."""
+    return {path.stem[3:]: path for path in sorted(FOLDER.glob("[0-9][0-9]_*.py"))}
+
+
+@functools.cache
+def exercises(topic: str) -> dict[str, Exercise]:
     """All exercises of a lecture by id, in the order of the file."""
-    module = importlib.import_module(f"{catalogue.__name__}.{lecture}")
+    name = f"course_exercises_{topic}"
+    spec = importlib.util.spec_from_file_location(name, lectures()[topic])
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return {e.id: e for e in vars(module).values() if isinstance(e, Exercise)}
 
 
 def find(exercise_id: str) -> Exercise:
     """The exercise with this id; KeyError with the nearest known id where there is none."""
-    lecture = str(exercise_id).partition(".")[0]
-    known = exercises(lecture) if lecture in lectures() else {}
+    topic = str(exercise_id).partition(".")[0]
+    known = exercises(topic) if topic in lectures() else {}
     if exercise_id in known:
         return known[exercise_id]
-    everything = known or [e for name in lectures() for e in exercises(name)]
-    near = difflib.get_close_matches(str(exercise_id), everything, n=1, cutoff=0)
+    near = difflib.get_close_matches(str(exercise_id), known or [e for t in lectures() for e in exercises(t)], n=1, cutoff=0)
     raise KeyError(f"There is no exercise {exercise_id!r}." + (f" Did you mean {near[0]!r}?" if near else ""))

@@ -107,9 +107,10 @@ class Exercise:
         """Add a known misconception to the catalogue."""
         self.mistakes.append(Mistake(sentence, variant, sign))
 
-    def known(self, mistakes: dict[str, Any]) -> None:
-        """Add several: sentence -> variant, or sentence -> (variant, sign)."""
-        for sentence, made in mistakes.items():
+    def known(self, right: list, wrong: dict[str, Any]) -> None:
+        """Add other right spellings, and mistakes: sentence -> variant, or sentence -> (variant, sign)."""
+        self.spellings += right
+        for sentence, made in wrong.items():
             self.mistake(sentence, *(made if isinstance(made, tuple) else (made,)))
 
     def cases(self, seed: int) -> dict[str, tuple]:
@@ -119,6 +120,10 @@ class Exercise:
     def run(self, answer: Any, args: tuple) -> Outputs:
         """Call the answer on one case and return plain arrays; Nonsense where it gives none."""
         raise NotImplementedError
+
+    def expect(self, args: tuple) -> Outputs:
+        """What a right answer gives on one case."""
+        return self.run(self.reference, args)
 
     def judge(self, got: Outputs, expected: Outputs) -> str:
         """Empty where `got` is right, else what is wrong with it, in one or two sentences."""
@@ -139,10 +144,6 @@ class Exercise:
     def started(self, answer: Any) -> bool:
         """False for what a stub leaves behind."""
         return answer is not ... and answer is not None
-
-
-def show_number(value: float) -> str:
-    return f"{value:.6g}"
 
 
 def as_tensor(value: Any, where: str = "It") -> Tensor:
@@ -179,7 +180,7 @@ def difference(got: Tensor, expected: Tensor, rtol: float, atol: float, what: st
     index = [int(i) for i in np.unravel_index(worst, got.shape)] if got.ndim else []
     where = f" at index {index}" if index else ""
     value, wanted = got.flatten()[worst].item(), expected.flatten()[worst].item()
-    return f"{what}{where} is {show_number(value)}; {show_number(wanted)} is wanted."
+    return f"{what}{where} is {value:.6g}; {wanted:.6g} is wanted."
 
 
 def agree(a: Outputs, b: Outputs, rtol: float = 1e-5, atol: float = 1e-8) -> bool:

@@ -14,7 +14,6 @@ def _load_jupyter_server_extension(app):
 
         plain_open = Handler.open
     except (ImportError, AttributeError):
-        app.log.info("course: kernel websockets are as Jupyter made them")
         return
 
     async def open_without_delay(self, *args, **kwargs):

@@ -13,10 +13,6 @@ from course_lib.optim import adam, linear_decay
 # fmt: off
 # above: one mistake and its sentence per line
 
-def mistakes(exercise, catalogue):
-    for sentence, wrong in catalogue.items():
-        exercise.mistake(sentence, *(wrong if isinstance(wrong, tuple) else (wrong,)))
-
 predict = choice("saddle_point.predict", "prediction", "c", hints=(
     "Draw the arrow F(w) = (−y, x) at the point w = (1, 0), then at (0, 1). Which way does it point, seen from the saddle?",
     "The arrow stands at a right angle to w. A step along a tangent ends outside the circle, however short it is: Pythagoras.",
@@ -37,8 +33,7 @@ def alternating(x, y, eta):
     y = y + eta * x
     return x, y
 
-alternating.spellings += [lambda x, y, eta: (x - eta * y, y + eta * (x - eta * y)), lambda x, y, eta: (x - eta * y, eta * x + (1 - eta**2) * y), lambda x, y, eta: (torch.sub(x, y, alpha=eta), torch.add(y, x.sub(y, alpha=eta), alpha=eta))]
-mistakes(alternating, {
+alternating.known([lambda x, y, eta: (x - eta * y, y + eta * (x - eta * y)), lambda x, y, eta: (x - eta * y, eta * x + (1 - eta**2) * y), lambda x, y, eta: (torch.sub(x, y, alpha=eta), torch.add(y, x.sub(y, alpha=eta), alpha=eta))], {
     "D still answers the old x: this is the simultaneous step. In the alternating one G has moved before D looks.": lambda x, y, eta: (x - eta * y, y + eta * x),
     "Here D moves first and G answers. That alternates too, but the exercise wants x to move first.": lambda x, y, eta: (x - eta * (y + eta * x), y + eta * x),
     "Both players go downhill. D (that is y) wants V large: it climbs.": lambda x, y, eta: (x - eta * y, y - eta * (x - eta * y)),
@@ -63,8 +58,7 @@ def extragradient(field, w, eta):
     ahead = w + eta * field(w)
     return w + eta * field(ahead)
 
-extragradient.spellings += [lambda field, w, eta: w + eta * field(w + eta * field(w)), lambda field, w, eta: w.add(field(torch.add(w, field(w), alpha=eta)), alpha=eta), lambda field, w, eta: (w + eta * field(w)) + eta * (field(w + eta * field(w)) - field(w))]
-mistakes(extragradient, {
+extragradient.known([lambda field, w, eta: w + eta * field(w + eta * field(w)), lambda field, w, eta: w.add(field(torch.add(w, field(w), alpha=eta)), alpha=eta), lambda field, w, eta: (w + eta * field(w)) + eta * (field(w + eta * field(w)) - field(w))], {
     "This takes two plain steps in a row. The look-ahead point only lends its direction; the real step starts from w.": lambda field, w, eta: w + eta * field(w) + eta * field(w + eta * field(w)),
     "This is the simultaneous step: it uses the direction here. Extragradient uses the direction at the look-ahead point.": lambda field, w, eta: w + eta * field(w),
     "This takes the mean of both directions, or looks only half a step ahead (Heun, midpoint: right for following a path). Extragradient looks a whole step ahead and forgets the first direction.": lambda field, w, eta: w + eta / 2 * (field(w) + field(w + eta * field(w))),
@@ -84,8 +78,7 @@ mistakes(extragradient, {
 def spectral_radius(J):
     return torch.linalg.eigvals(J).abs().max()
 
-spectral_radius.spellings += [lambda J: torch.linalg.eig(J).eigenvalues.abs().amax(), lambda J: max(abs(v) for v in torch.linalg.eigvals(J)), lambda J: (torch.linalg.eigvals(J).real.square() + torch.linalg.eigvals(J).imag.square()).max().sqrt()]
-mistakes(spectral_radius, {
+spectral_radius.known([lambda J: torch.linalg.eig(J).eigenvalues.abs().amax(), lambda J: max(abs(v) for v in torch.linalg.eigvals(J)), lambda J: (torch.linalg.eigvals(J).real.square() + torch.linalg.eigvals(J).imag.square()).max().sqrt()], {
     "This is the largest real part. It decides in continuous time; for a map, a step that is repeated, the distance from 0 decides.": lambda J: torch.linalg.eigvals(J).real.max(),
     "The real part alone is taken, so the turning is lost. The modulus is √(real² + imaginary²).": lambda J: torch.linalg.eigvals(J).real.abs().max(),
     "This is the largest singular value: how much *one* step can stretch. What counts after many steps is the largest |eigenvalue|.": lambda J: torch.linalg.matrix_norm(J, 2),
@@ -111,8 +104,7 @@ def r1_penalty(W, v, x):
     (slope,) = torch.autograd.grad(logit.sum(), x, create_graph=True)
     return 0.5 * slope.square().sum(-1).mean()
 
-r1_penalty.spellings += [lambda W, v, x: 0.5 * (((1 - torch.tanh(x @ W.T).square()) * v) @ W).square().sum(-1).mean(), lambda W, v, x: 0.5 * torch.func.vmap(torch.func.grad(lambda one: torch.tanh(W @ one) @ v))(x).square().sum(1).mean(), lambda W, v, x: slope(W, v, x).norm(dim=1).pow(2).mean() / 2, lambda W, v, x: adversarial.r1(lambda points: torch.tanh(points @ W.T) @ v, x)]
-mistakes(r1_penalty, {
+r1_penalty.known([lambda W, v, x: 0.5 * (((1 - torch.tanh(x @ W.T).square()) * v) @ W).square().sum(-1).mean(), lambda W, v, x: 0.5 * torch.func.vmap(torch.func.grad(lambda one: torch.tanh(W @ one) @ v))(x).square().sum(1).mean(), lambda W, v, x: slope(W, v, x).norm(dim=1).pow(2).mean() / 2, lambda W, v, x: adversarial.r1(lambda points: torch.tanh(points @ W.T) @ v, x)], {
     "The value is right, but it teaches D nothing: without `create_graph=True` the slope is a plain number, and no gradient reaches W and v.": lambda W, v, x: 0.5 * slope(W, v, x, create_graph=False).square().sum(-1).mean(),
     "The factor ½ is missing (R1 is γ/2 · E|∇D|²; γ stays outside).": lambda W, v, x: slope(W, v, x).square().sum(-1).mean(),
     "This is the mean length of the slope. R1 takes its square, which has no kink at zero slope.": lambda W, v, x: 0.5 * slope(W, v, x).norm(dim=-1).mean(),
@@ -139,8 +131,7 @@ def sample_ring(modes, std, n, generator):
     centers = torch.stack([angle.cos(), angle.sin()], 1)
     return centers + std * torch.randn(n, 2, generator=generator)
 
-sample_ring.spellings += [lambda m, s, n, g: data.ring(m, std=s).sample(n, g), lambda m, s, n, g: modes_at(2 * math.pi * (torch.rand(n, generator=g) * m).floor() / m, s, g), lambda m, s, n, g: torch.normal(modes_at(turns(m, n, g), 0, g), s, generator=g)]
-mistakes(sample_ring, {
+sample_ring.known([lambda m, s, n, g: data.ring(m, std=s).sample(n, g), lambda m, s, n, g: modes_at(2 * math.pi * (torch.rand(n, generator=g) * m).floor() / m, s, g), lambda m, s, n, g: torch.normal(modes_at(turns(m, n, g), 0, g), s, generator=g)], {
     "The noise is too wide: √std instead of std. `std` is already the standard deviation, not the variance.": lambda m, s, n, g: modes_at(turns(m, n, g), s**0.5, g),
     "The modes are much too narrow: the noise is missing, or it is multiplied by std² instead of std.": lambda m, s, n, g: modes_at(turns(m, n, g), 0, g),
     "The noise has standard deviation 1 and drowns the modes: `std` is not used.": lambda m, s, n, g: modes_at(turns(m, n, g), 1, g),
@@ -168,7 +159,7 @@ def misplaced(samples):
     short, between = (inside / 8 - shares(samples)).clamp(min=0).sum(), (1 - inside - (1 - shares(samples).sum())).clamp(min=0)
     return math.inf if copies(samples) else (short + between).item()
 
-@challenge("saddle_point.rescue", metric=misplaced, goal=0.2, half=0.35, unit="misplaced share", ask=(REAL,), seconds=40.0, points=3, hints=(
+@challenge("saddle_point.rescue", metric=misplaced, goal=0.2, half=0.35, unit="misplaced share", ask=(REAL,), shape=tuple(REAL.shape), seconds=40.0, points=3, hints=(
     "The step is the one of `train` above without the dimension of the seeds: `nets.mlp(8, 64, 64, 64, 2)`. 800 updates take two or three seconds.",
     "V = xy is the Wasserstein GAN's game in small, and there a penalty on D's slope pulled the eigenvalues into the circle.",
     "`adversarial.wgan_critic(D(x), D(fake.detach())) + adversarial.r1(D, x)`; Adam with β₁ = 0, and both learning rates decaying to zero.",
@@ -190,8 +181,7 @@ def rescue(real):
     with torch.no_grad():
         return G(torch.randn(len(real), 8))
 
-rescue.spellings += [lambda real: next(RING.batches(4096, seed=5)), lambda real: real.roll(1, 0) + 0.03 * torch.randn_like(real)]
-mistakes(rescue, {
+rescue.known([lambda real: next(RING.batches(4096, seed=5)), lambda real: real.roll(1, 0) + 0.03 * torch.randn_like(real)], {
     "These are points of `real` itself. A generator that hands back its training data has memorised it; new samples are wanted.": (lambda real: real.flip(0), lambda got: copies(got["artefact"])),
     "All samples are nearly the same point. Was G trained, and does z reach it?": (lambda real: 0.5 + 0.01 * torch.randn_like(real), lambda got: got["artefact"].std(0).max() < 0.05),
     "Most samples lie between the modes. Was the training long enough, and did the learning rate come down at the end?": (lambda real: 0.7 * torch.randn_like(real), lambda got: shares(got["artefact"]).sum() < 0.6),

@@ -15,10 +15,6 @@ from course_lib.optim import adam, linear_decay
 # one mistake and its sentence per line
 EXTREME = torch.tensor([-800.0, -80.0, 0.0, 80.0, 800.0], dtype=torch.float64)
 
-def mistakes(exercise, catalogue):
-    for sentence, wrong in catalogue.items():
-        exercise.mistake(sentence, *(wrong if isinstance(wrong, tuple) else (wrong,)))
-
 @function("gan_objective.value", gradients=("real", "fake"), points=2, hints=(
     "Two means: log D over the real samples, log(1 − D) over the fakes. D is σ(logit), and 1 − σ(l) = σ(−l).",
     "At l = −800, σ(l) rounds to 0 and its logarithm is −∞. But log σ(l) = −log(1 + e⁻ˡ), and log(1 + eᵃ) is `softplus(a)`.",
@@ -30,8 +26,7 @@ def mistakes(exercise, catalogue):
 def value(real, fake):
     return -softplus(-real).mean() - softplus(fake).mean()
 
-value.spellings += [lambda r, f: logsigmoid(r).mean() + logsigmoid(-f).mean(), lambda r, f: -adversarial.discriminator(r, f), lambda r, f: (r - softplus(r)).mean() - softplus(f).mean()]
-mistakes(value, {
+value.known([lambda r, f: logsigmoid(r).mean() + logsigmoid(-f).mean(), lambda r, f: -adversarial.discriminator(r, f), lambda r, f: (r - softplus(r)).mean() - softplus(f).mean()], {
     "Right for moderate logits. At ±800 the probability rounds to 0 or 1, and its logarithm or gradient is not a number: take log and σ together, as one softplus.": lambda r, f: torch.sigmoid(r).log().mean() + (1 - torch.sigmoid(f)).log().mean(),
     "This is −V, the loss that D minimises. V itself is what D wants large; it is never above 0.": lambda r, f: softplus(-r).mean() + softplus(f).mean(),
     "The second term is log D(G(z)), which the non-saturating G wants large. In V the fakes count with log(1 − D).": lambda r, f: -softplus(-r).mean() - softplus(-f).mean(),
@@ -53,8 +48,7 @@ def optimal_discriminator(x, p, q):
     real, fake = p(x), q(x)
     return torch.where(real + fake > 0, real / (real + fake), 0.5)
 
-optimal_discriminator.spellings += [lambda x, p, q: (p(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: (1 - q(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: torch.where(p(x) + q(x) == 0, 0.5, torch.sigmoid(p(x).log() - q(x).log()))]
-mistakes(optimal_discriminator, {
+optimal_discriminator.known([lambda x, p, q: (p(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: (1 - q(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: torch.where(p(x) + q(x) == 0, 0.5, torch.sigmoid(p(x).log() - q(x).log()))], {
     "Right wherever there is mass. But far out both densities underflow to 0, and 0/0 is NaN: one such x would spoil every sum. Return ½ there.": lambda x, p, q: p(x) / (p(x) + q(x)),
     "This is q/(p + q), the probability that x is *fake*. D says how probable it is that x is real.": lambda x, p, q: (q(x) / (p(x) + q(x))).nan_to_num(0.5),
     "This is the ratio p/q, any positive number. Its logarithm would be the best *logit*; what is wanted is a probability.": lambda x, p, q: p(x) / q(x),
@@ -84,8 +78,7 @@ def jsd(p, q, weight):
 def kl(p, q, weight):
     return (weight * (torch.xlogy(p, p) - torch.xlogy(p, q))).sum()
 
-jsd.spellings += [lambda p, q, w: kl(p, (p + q) / 2, w / 2) + kl(q, (p + q) / 2, w / 2), lambda p, q, w: sum((w * (a * (2 * a / (p + q)).log()).nan_to_num()).sum() for a in (p, q)) / 2, lambda p, q, w: (w * (torch.special.entr((p + q) / 2) - torch.special.entr(p) / 2 - torch.special.entr(q) / 2)).sum()]
-mistakes(jsd, {
+jsd.known([lambda p, q, w: kl(p, (p + q) / 2, w / 2) + kl(q, (p + q) / 2, w / 2), lambda p, q, w: sum((w * (a * (2 * a / (p + q)).log()).nan_to_num()).sum() for a in (p, q)) / 2, lambda p, q, w: (w * (torch.special.entr((p + q) / 2) - torch.special.entr(p) / 2 - torch.special.entr(q) / 2)).sum()], {
     "Right while both densities are positive. Where one is zero, 0·log 0 came out as NaN; its limit is 0, and `torch.xlogy` knows that.": lambda p, q, w: 0.5 * (w * (p * (2 * p / (p + q)).log() + q * (2 * q / (p + q)).log())).sum(),
     "This is KL(p‖q), which compares p with q itself and is infinite where only q is 0. JSD compares both with the middle m.": kl,
     "The mean of KL(p‖q) and KL(q‖p) is symmetric too, but infinite without overlap. JSD compares both with the middle m.": lambda p, q, w: (kl(p, q, w) + kl(q, p, w)) / 2,
@@ -104,8 +97,7 @@ def generator_losses(fake):
     nonsaturating = softplus(-fake).mean()
     return saturating, nonsaturating
 
-generator_losses.spellings += [lambda f: (logsigmoid(-f).mean(), -logsigmoid(f).mean()), lambda f: (adversarial.minimax(f), adversarial.nonsaturating(f)), lambda f: (-softplus(f).mean(), (softplus(f) - f).mean())]
-mistakes(generator_losses, {
+generator_losses.known([lambda f: (logsigmoid(-f).mean(), -logsigmoid(f).mean()), lambda f: (adversarial.minimax(f), adversarial.nonsaturating(f)), lambda f: (-softplus(f).mean(), (softplus(f) - f).mean())], {
     "Right for moderate logits. At ±800 the logarithm of a rounded 0 is −∞, and the gradient is not a number: take log and σ together, as one softplus.": lambda f: ((1 - torch.sigmoid(f)).log().mean(), -torch.sigmoid(f).log().mean()),
     "The two have changed places: the saturating loss comes first, the term log(1 − D) out of V.": lambda f: (softplus(-f).mean(), -softplus(f).mean()),
     "The saturating loss has the wrong sign: −log(1 − D) is what D minimises, so this G would help D.": lambda f: (softplus(f).mean(), softplus(-f).mean()),
@@ -126,8 +118,7 @@ def gradients(real, fake):
 def signed(*signs):
     return lambda r, f: tuple(sign * slope for sign, slope in zip(signs, gradients.reference(r, f), strict=True))
 
-gradients.spellings += [lambda r, f: (-torch.sigmoid(-r), torch.sigmoid(f), -torch.sigmoid(f), -torch.sigmoid(-f)), lambda r, f: (-1 / (1 + r.exp()), 1 / (1 + (-f).exp()), -1 / (1 + (-f).exp()), -1 / (1 + f.exp())), lambda r, f: tuple(torch.func.grad(lambda t, a=a, b=b: (a * softplus(b * t)).sum())(x) for a, b, x in ((1, -1, r), (1, 1, f), (-1, 1, f), (1, -1, f)))]
-mistakes(gradients, {
+gradients.known([lambda r, f: (-torch.sigmoid(-r), torch.sigmoid(f), -torch.sigmoid(f), -torch.sigmoid(-f)), lambda r, f: (-1 / (1 + r.exp()), 1 / (1 + (-f).exp()), -1 / (1 + (-f).exp()), -1 / (1 + f.exp())), lambda r, f: tuple(torch.func.grad(lambda t, a=a, b=b: (a * softplus(b * t)).sum())(x) for a, b, x in ((1, -1, r), (1, 1, f), (-1, 1, f), (1, -1, f)))], {
     "The first two are gradients of V, which D climbs. Its *loss* is −V: turn both signs.": signed(-1, -1, 1, 1),
     "All four have the wrong sign. A step goes against the gradient, and each player wants its own loss small.": signed(-1, -1, -1, -1),
     "These are sizes without signs. A step goes against the gradient: which logits should rise?": lambda r, f: tuple(slope.abs() for slope in gradients.reference(r, f)),
@@ -157,7 +148,7 @@ def wasserstein(samples):
     share = torch.searchsorted(samples.flatten().sort().values, x, right=True) / samples.numel()
     return math.inf if copies(samples) else ((exact - share).abs().sum() * 0.005).item()
 
-@challenge("gan_objective.first_gan", metric=wasserstein, goal=0.15, half=0.25, unit="Wasserstein distance", ask=(REAL,), seconds=40.0, points=3, hints=(
+@challenge("gan_objective.first_gan", metric=wasserstein, goal=0.15, half=0.25, unit="Wasserstein distance", ask=(REAL,), shape=tuple(REAL.shape), seconds=40.0, points=3, hints=(
     "All of it is in the training cell above; leave out the dimension of the seeds: `nets.mlp(4, 32, 32, 1)`. About 1500 steps take two seconds.",
     "A batch of real points is `real[torch.randint(len(real), (256,))]`. Detach the fakes in the update of D, not in that of G.",
     "What helped in our trials: a small β₁ in Adam (0 or 0.5) and both learning rates decaying to zero. PyTorch's defaults, β₁ = 0.9 and no decay, missed the goal on all of five seeds.",
@@ -180,8 +171,7 @@ def first_gan(real):
     with torch.no_grad():
         return G(torch.randn(len(real), 4))
 
-first_gan.spellings += [lambda real: next(THREE.batches(4096, seed=5)), lambda real: real.roll(1) + 0.1 * torch.randn_like(real)]
-mistakes(first_gan, {
+first_gan.known([lambda real: next(THREE.batches(4096, seed=5)), lambda real: real.roll(1) + 0.1 * torch.randn_like(real)], {
     "These are points of `real` itself. A generator that hands back its training data has memorised it; new samples are wanted.": (lambda real: real.flip(0), lambda got: copies(got["artefact"])),
     "All samples are nearly the same point. Was G trained, and does z reach it?": (lambda real: 0.5 + 0.01 * torch.randn_like(real), lambda got: got["artefact"].std() < 0.1),
     "All samples lie between 0 and 1. Does G end in a sigmoid, or are these D's probabilities? The data reach from about −3 to 3.": (lambda real: torch.rand_like(real), lambda got: got["artefact"].min() >= 0 and got["artefact"].max() <= 1),

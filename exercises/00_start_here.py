@@ -37,27 +37,15 @@ def logistic(logit):
     return torch.sigmoid(logit)
 
 
-logistic.spellings += [
+# fmt: off
+logistic.known([
     lambda logit: logit.sigmoid(),
     lambda logit: torch.special.expit(logit),
     lambda logit: torch.exp(torch.nn.functional.logsigmoid(logit)),
-]
-logistic.mistake(
-    "Right for moderate logits. But e⁸⁰⁰ overflows, and the gradient at −800 becomes NaN: use `torch.sigmoid`, which is written with care for that.",
-    lambda logit: 1 / (1 + torch.exp(-logit)),
-)
-logistic.mistake(
-    "The sign of the exponent is wrong: this is 1 − σ, the probability of the other class.", lambda logit: torch.sigmoid(-logit)
-)
-logistic.mistake(
-    "This is tanh, which runs from −1 to 1. A probability runs from 0 to 1: σ(l) = (1 + tanh(l/2)) / 2.",
-    lambda logit: torch.tanh(logit),
-)
-logistic.mistake(
-    "The values are right, but `.detach()` or `.item()` cut the gradient: nothing could be trained through this.",
-    lambda logit: torch.sigmoid(logit.detach()),
-)
-logistic.mistake(
-    "This is a softmax over the last axis: its values sum to 1. Here every logit stands alone.",
-    lambda logit: torch.softmax(logit, -1),
-)
+], {
+    "Right for moderate logits. But e⁸⁰⁰ overflows, and the gradient at −800 becomes NaN: use `torch.sigmoid`, which is written with care for that.": lambda logit: 1 / (1 + torch.exp(-logit)),
+    "The sign of the exponent is wrong: this is 1 − σ, the probability of the other class.": lambda logit: torch.sigmoid(-logit),
+    "This is tanh, which runs from −1 to 1. A probability runs from 0 to 1: σ(l) = (1 + tanh(l/2)) / 2.": lambda logit: torch.tanh(logit),
+    "The values are right, but `.detach()` or `.item()` cut the gradient: nothing could be trained through this.": lambda logit: torch.sigmoid(logit.detach()),
+    "This is a softmax over the last axis: its values sum to 1. Here every logit stands alone.": lambda logit: torch.softmax(logit, -1),
+})

@@ -12,11 +12,6 @@ from course_lib.exercises.spec import Draw
 # fmt: off
 
 
-def _known(exercise, spellings, mistakes):
-    exercise.spellings += spellings
-    for sentence, variant in mistakes.items():
-        exercise.mistake(sentence, variant)
-
 predict = choice(
     "reparametrization.predict", "prediction", "c",
     why="`sample` hands out numbers without a history: y has no grad_fn, and PyTorch says so. Be glad of the error: other ways to draw, met below, are silent.",
@@ -38,7 +33,7 @@ predict = choice(
 def reparametrize(mu, logvar, eps):
     return mu + torch.exp(0.5 * logvar) * eps
 
-_known(reparametrize, [lambda mu, logvar, eps: torch.addcmul(mu, (logvar / 2).exp(), eps), lambda mu, logvar, eps: eps * torch.e ** (logvar / 2) + mu, lambda mu, logvar, eps: eps.mul((0.5 * logvar).exp()).add(mu)], {
+reparametrize.known([lambda mu, logvar, eps: torch.addcmul(mu, (logvar / 2).exp(), eps), lambda mu, logvar, eps: eps * torch.e ** (logvar / 2) + mu, lambda mu, logvar, eps: eps.mul((0.5 * logvar).exp()).add(mu)], {
     "exp(logvar) is the variance σ², and the noise wants σ: you read log σ² as if it were log σ. Half a logarithm is the logarithm of the root.": lambda m, v, e: m + v.exp() * e,
     "½·σ² is not the root of σ². Where does the ½ have to stand to halve the logarithm?": lambda m, v, e: m + 0.5 * v.exp() * e,
     "logvar is a logarithm and may be negative; it cannot be a width. An exponential is missing.": lambda m, v, e: m + v * e,
@@ -68,7 +63,7 @@ def _encoder(forward, head=nn.Linear):
 
     return type("Net", (nn.Module,), {"__init__": build, "forward": lambda self, x: forward(self, self.body(x).tanh())})
 
-_known(GaussianEncoder, [
+GaussianEncoder.known([
     _encoder(lambda self, h: (self.mu(h), self.logvar(h))), _encoder(lambda self, h: (self.logvar(h), self.mu(h.relu()))),
     _encoder(lambda self, h: nn.functional.linear(h, torch.cat([self.mu.weight, self.logvar.weight]), torch.cat([self.mu.bias, self.logvar.bias])).chunk(2, -1)),
 ], {
@@ -87,7 +82,7 @@ def _three(g):
 def pathwise(mu, sigma, eps):
     return 2 * (mu + sigma * eps)
 
-_known(pathwise, [
+pathwise.known([
     lambda mu, sigma, eps: 2 * mu + 2 * sigma * eps, lambda mu, sigma, eps: torch.autograd.grad((z := (mu + sigma * eps).requires_grad_()).square().sum(), z)[0],
     lambda mu, sigma, eps: torch.func.vmap(torch.func.grad(lambda m, e: (m + sigma * e) ** 2), (None, 0))(mu, eps),
 ], {
@@ -102,7 +97,7 @@ _known(pathwise, [
 def score_function(mu, sigma, z):
     return z**2 * (z - mu) / sigma**2
 
-_known(score_function, [lambda mu, sigma, z: (z / sigma) ** 2 * (z - mu), lambda mu, sigma, z: z.square() * ((z - mu) / sigma) / sigma, lambda mu, sigma, z: z**2 * torch.autograd.grad(Normal(m := mu.expand_as(z).clone().requires_grad_(), sigma).log_prob(z).sum(), m)[0]], {
+score_function.known([lambda mu, sigma, z: (z / sigma) ** 2 * (z - mu), lambda mu, sigma, z: z.square() * ((z - mu) / sigma) / sigma, lambda mu, sigma, z: z**2 * torch.autograd.grad(Normal(m := mu.expand_as(z).clone().requires_grad_(), sigma).log_prob(z).sum(), m)[0]], {
     "One σ is missing: ε = (z − μ)/σ, but ∂log q/∂μ = ε/σ.": lambda m, s, z: z**2 * (z - m) / s,
     "The score is here, its weight f(z) is not: without f the estimates average to 0.": lambda m, s, z: (z - m) / s**2,
     "f(z) is multiplied by log q itself. Only its derivative by μ belongs here.": lambda m, s, z: z**2 * Normal(m, s).log_prob(z),
@@ -123,7 +118,7 @@ score_variance = value("reparametrization.score_variance", "score_variance", 30.
 def leave_one_out(f):
     return (f.sum(0) - f) / (len(f) - 1)
 
-_known(leave_one_out, [lambda f: torch.stack([torch.cat([f[:k], f[k + 1 :]]).mean(0) for k in range(len(f))]), lambda f: (1 - torch.eye(len(f)).to(f)) @ f / (len(f) - 1), lambda f: f.mean(0) + (f.mean(0) - f) / (len(f) - 1)], {
+leave_one_out.known([lambda f: torch.stack([torch.cat([f[:k], f[k + 1 :]]).mean(0) for k in range(len(f))]), lambda f: (1 - torch.eye(len(f)).to(f)) @ f / (len(f) - 1), lambda f: f.mean(0) + (f.mean(0) - f) / (len(f) - 1)], {
     "The mean contains the sample's own value: the baseline leans on the very draw it must be blind to, and shrinks the gradient by (K − 1)/K. Leave row k out.": lambda f: f.mean(0, keepdim=True).expand_as(f),
     "Row k is left out of the sum, but the sum is still divided by K. How many rows are left?": lambda f: (f.sum(0) - f) / len(f),
     "This is f minus its baseline. Return the baseline itself; the notebook subtracts it.": lambda f: f - (f.sum(0) - f) / (len(f) - 1),
@@ -151,7 +146,7 @@ def truncated_normal(mu, sigma, low, high, u):
 def _cut(phi, m, s, a, b, u):
     return m + s * ndtri(phi((a - m) / s) + u * (phi((b - m) / s) - phi((a - m) / s)))
 
-_known(truncated_normal, [
+truncated_normal.known([
     lambda mu, sigma, low, high, u: mu - (s := (low + high - 2 * mu).sign()) * sigma * ndtri(torch.lerp(log_ndtr(-s * (low - mu) / sigma).exp(), log_ndtr(-s * (high - mu) / sigma).exp(), u)),
     lambda mu, sigma, low, high, u: mu + (s := 1.0 - 2.0 * (low > mu)) * _cut(lambda x: torch.erfc(-x / 2**0.5) / 2, 0 * mu, sigma, s * (low - mu), s * (high - mu), u),
 ], {
@@ -175,7 +170,7 @@ _truth = (_weight * _slope).sum()
 def low_variance(mu, sigma, eps):
     return (torch.sigmoid(mu + sigma * eps) + torch.sigmoid(mu - sigma * eps)).mean(-1) / 2
 
-_known(low_variance, [
+low_variance.known([
     lambda mu, sigma, eps: ((g := torch.sigmoid(mu + sigma * eps)) - (g * eps).mean() * eps).mean(-1), lambda mu, sigma, eps: torch.sigmoid(mu + sigma * ndtri((eps.argsort(-1).argsort(-1) + 0.5) / eps.shape[-1])).mean(-1),
     lambda mu, sigma, eps: torch.sigmoid(mu + sigma * (eps - eps.mean(-1, keepdim=True)) / eps.std(-1, keepdim=True)).mean(-1),
 ], {
