@@ -19,7 +19,7 @@ def main() -> None:
         browser.lab(Path(folder), COURSE_HEADLESS="0") as where,
         browser.browser(1360, 960) as page,
     ):
-        browser.open_notebook(page, *where, "solutions/02_gan_objective.ipynb")
+        browser.open_notebook(page, *where, "lectures/02_gan_objective.ipynb")
         browser.run_all(page)
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         browser.outputs(page, ".widget-image").first.scroll_into_view_if_needed()

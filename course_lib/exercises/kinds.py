@@ -261,11 +261,17 @@ class Challenge(Exercise):
     ask: tuple = ()  # arguments of the learner's function
     shape: tuple[int, ...] | None = None  # of the artefact; saves running the reference to learn it
     seconds: float = 20.0
+    scored: bool = True
 
     def run(self, answer, args):
         if not callable(answer):
             raise Nonsense(f"`{self.name}` is a {type(answer).__name__}, not a function.")
-        return {"artefact": as_tensor(answer(*self.ask)).detach().cpu().double()}
+        artefact = as_tensor(answer(*self.ask)).detach().cpu().double()
+        if self.shape is not None and artefact.shape != self.shape:
+            raise Nonsense(f"The result has shape {tuple(artefact.shape)}; {tuple(self.shape)} is wanted.")
+        if not torch.isfinite(artefact).all():
+            raise Nonsense("The result holds NaN or infinite numbers.")
+        return {"artefact": artefact}
 
     def judge(self, got, expected):
         if got["artefact"].shape != expected["artefact"].shape:
@@ -286,7 +292,7 @@ class Challenge(Exercise):
 
     def figure(self, got: Outputs) -> float:
         """The metric of an attempt; infinite where it has none."""
-        value = self.metric(got["artefact"]) if torch.isfinite(got["artefact"]).all() else math.inf
+        value = self.metric(got["artefact"])
         return value if value == value else math.inf
 
 

@@ -97,6 +97,7 @@ class Exercise:
     spellings: list[Any] = field(default_factory=list)
     draw: Callable[["Draw"], dict[str, tuple]] | None = None
     seconds: float = 3.0  # the soft limit of a whole check
+    scored: bool = False  # a metric's figure is part of every answer
 
     @classmethod
     def on(cls, exercise_id: str, **options) -> Callable[[Any], "Exercise"]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from course_lib.data.toys import Toy
-from course_lib.show.style import EXACT, FAKE, figure, plain
+from course_lib.show.style import EXACT, FAKE, figure
 
 
 def array(values) -> np.ndarray:
@@ -45,7 +45,7 @@ def grid(images, columns: int = 8, *, ax=None, title: str = "", low: float = -1,
     chart, ax = (None, ax) if ax is not None else figure(width=0.75 * columns, height=0.75 * rows + 0.4)
     ax.imshow(sheet, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
     ax.set_title(title)
-    plain(ax)
+    ax.set_axis_off()
     return chart or ax
 
 

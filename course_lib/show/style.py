@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -71,12 +70,3 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: float
     if title:
         chart.suptitle(title, fontsize=14, x=0.01, ha="left", fontweight="bold")
     return chart, axes
-
-
-def plain(ax: Axes) -> None:
-    """No ticks, no frame, no grid: for pictures."""
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.grid(False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
