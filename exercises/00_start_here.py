@@ -10,8 +10,8 @@ predict = choice(
     "b",
     why="σ is steepest where it is undecided: at logit 0 its slope is ½·(1 − ½) = ¼. You will meet this slope again in lecture 02.",
     wrong={
-        "a": "σ(0) is ½, but the question asks for the slope there. Where does the curve rise fastest?",
-        "c": "A slope of 1 would take σ from 0 to 1 within one logit. Look how far the curve needs.",
+        "a": "σ(0) is ½, but the question asks for the slope there. What is the derivative of σ?",
+        "c": "A slope of 1 would take σ from 0 to 1 within one logit. See below how far it needs.",
         "d": "The slope dies far away, at logits of ±10. At 0 the curve is at its steepest.",
         "e": "The slope of σ is σ·(1 − σ), a number that depends on the logit; at 0 it is fixed.",
     },
@@ -43,9 +43,9 @@ logistic.known([
     lambda logit: torch.special.expit(logit),
     lambda logit: torch.exp(torch.nn.functional.logsigmoid(logit)),
 ], {
-    "Right for moderate logits. But e⁸⁰⁰ overflows, and the gradient at −800 becomes NaN: use `torch.sigmoid`, which is written with care for that.": lambda logit: 1 / (1 + torch.exp(-logit)),
+    "Right for moderate logits. But e⁸⁰⁰ overflows, and the gradient at −800 becomes NaN. A library function is written with care for that.": lambda logit: 1 / (1 + torch.exp(-logit)),
     "The sign of the exponent is wrong: this is 1 − σ, the probability of the other class.": lambda logit: torch.sigmoid(-logit),
-    "This is tanh, which runs from −1 to 1. A probability runs from 0 to 1: σ(l) = (1 + tanh(l/2)) / 2.": lambda logit: torch.tanh(logit),
+    "This is tanh, which runs from −1 to 1. A probability runs from 0 to 1.": lambda logit: torch.tanh(logit),
     "The values are right, but `.detach()` or `.item()` cut the gradient: nothing could be trained through this.": lambda logit: torch.sigmoid(logit.detach()),
     "This is a softmax over the last axis: its values sum to 1. Here every logit stands alone.": lambda logit: torch.softmax(logit, -1),
 })

@@ -27,9 +27,13 @@ def value(real, fake):
     return -softplus(-real).mean() - softplus(fake).mean()
 
 value.known([lambda r, f: logsigmoid(r).mean() + logsigmoid(-f).mean(), lambda r, f: -adversarial.discriminator(r, f), lambda r, f: (r - softplus(r)).mean() - softplus(f).mean()], {
-    "Right for moderate logits. At ±800 the probability rounds to 0 or 1, and its logarithm or gradient is not a number: take log and σ together, as one softplus.": lambda r, f: torch.sigmoid(r).log().mean() + (1 - torch.sigmoid(f)).log().mean(),
+    "A small number inside the logarithm avoids −∞, but it caps the cost of a sure mistake: the values at ±80 and ±800 are wrong. Take log and σ together, as one softplus.": lambda r, f: (torch.sigmoid(r) + 1e-8).log().mean() + (1 - torch.sigmoid(f) + 1e-8).log().mean(),
+    "Right for moderate logits. At ±800 the probability rounds to 0 or 1, and its logarithm is −∞ or its gradient NaN: take log and σ together, as one softplus.": lambda r, f: torch.sigmoid(r).log().mean() + (1 - torch.sigmoid(f)).log().mean(),
     "This is −V, the loss that D minimises. V itself is what D wants large; it is never above 0.": lambda r, f: softplus(-r).mean() + softplus(f).mean(),
-    "The second term is log D(G(z)), which the non-saturating G wants large. In V the fakes count with log(1 − D).": lambda r, f: -softplus(-r).mean() - softplus(-f).mean(),
+    "The second term is log D(G(z)): the fakes are scored as if real. In V they count with log(1 − D).": lambda r, f: -softplus(-r).mean() - softplus(-f).mean(),
+    "The first term is log(1 − D) of the real samples: they are scored as if fake. In V they count with log D.": lambda r, f: -softplus(r).mean() - softplus(f).mean(),
+    "The first term has the wrong sign: log D(x) is never above 0, and D wants it large.": lambda r, f: softplus(-r).mean() - softplus(f).mean(),
+    "The second term has the wrong sign: log(1 − D(G(z))) is never above 0, and D wants it large.": lambda r, f: -softplus(-r).mean() + softplus(f).mean(),
     "Real and fake have changed places: this D is rewarded for calling the fakes real.": lambda r, f: -softplus(-f).mean() - softplus(r).mean(),
     "One mean over all samples together. V is a sum of two expectations, each with a mean of its own (the two batches may differ in size).": lambda r, f: -torch.cat([softplus(-r), softplus(f)]).mean(),
     "These are sums. An expectation is a mean, or V would grow with the batch.": lambda r, f: -softplus(-r).sum() - softplus(f).sum(),
@@ -49,7 +53,9 @@ def optimal_discriminator(x, p, q):
     return torch.where(real + fake > 0, real / (real + fake), 0.5)
 
 optimal_discriminator.known([lambda x, p, q: (p(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: (1 - q(x) / (p(x) + q(x))).nan_to_num(0.5), lambda x, p, q: torch.where(p(x) + q(x) == 0, 0.5, torch.sigmoid(p(x).log() - q(x).log()))], {
+    "`p` and `q` are functions, and functions cannot be added. Call them: `p(x)` is the density at every element of x.": lambda x, p, q: p / (p + q),
     "Right wherever there is mass. But far out both densities underflow to 0, and 0/0 is NaN: one such x would spoil every sum. Return ½ there.": lambda x, p, q: p(x) / (p(x) + q(x)),
+    "Right near the data. Far out, the small number added below the line wins, and D says 0, \"surely fake\"; but nothing is known there. Return ½ where p + q = 0, and add nothing.": lambda x, p, q: p(x) / (p(x) + q(x) + 1e-12),
     "This is q/(p + q), the probability that x is *fake*. D says how probable it is that x is real.": lambda x, p, q: (q(x) / (p(x) + q(x))).nan_to_num(0.5),
     "This is the ratio p/q, any positive number. Its logarithm would be the best *logit*; what is wanted is a probability.": lambda x, p, q: p(x) / q(x),
     "This is log p − log q, the best *logit*. Put it through σ.": lambda x, p, q: p(x).log() - q(x).log(),
@@ -82,7 +88,7 @@ jsd.known([lambda p, q, w: kl(p, (p + q) / 2, w / 2) + kl(q, (p + q) / 2, w / 2)
     "Right while both densities are positive. Where one is zero, 0·log 0 came out as NaN; its limit is 0, and `torch.xlogy` knows that.": lambda p, q, w: 0.5 * (w * (p * (2 * p / (p + q)).log() + q * (2 * q / (p + q)).log())).sum(),
     "This is KL(p‖q), which compares p with q itself and is infinite where only q is 0. JSD compares both with the middle m.": kl,
     "The mean of KL(p‖q) and KL(q‖p) is symmetric too, but infinite without overlap. JSD compares both with the middle m.": lambda p, q, w: (kl(p, q, w) + kl(q, p, w)) / 2,
-    "Twice too large: JSD is the *mean* of the two divergences, at most log 2.": lambda p, q, w: kl(p, (p + q) / 2, w) + kl(q, (p + q) / 2, w),
+    "Twice as large: JSD is the *mean* of the two divergences, at most log 2.": lambda p, q, w: kl(p, (p + q) / 2, w) + kl(q, (p + q) / 2, w),
     "The middle is the mean of p and q. With their sum the result is too small by log 2, and negative at p = q.": lambda p, q, w: (kl(p, p + q, w) + kl(q, p + q, w)) / 2,
     "The weights are missing: an integral is a sum of height × width.": lambda p, q, w: jsd.reference(p, q, torch.ones_like(w)),
     "This is in bits. V is in nats, so the identity wants natural logarithms.": lambda p, q, w: jsd.reference(p, q, w) / math.log(2)})
@@ -124,14 +130,15 @@ gradients.known([lambda r, f: (-torch.sigmoid(-r), torch.sigmoid(f), -torch.sigm
     "These are sizes without signs. A step goes against the gradient: which logits should rise?": lambda r, f: tuple(slope.abs() for slope in gradients.reference(r, f)),
     "The saturating one has the wrong sign: G wants the very logit up that D wants down.": signed(1, 1, -1, 1),
     "The non-saturating one has the wrong sign: with either loss, G wants the logits of fakes up.": signed(1, 1, 1, -1),
+    "These are slopes of the means. Each sample on its own: do not divide by n.": lambda r, f: tuple(slope / slope.numel() for slope in gradients.reference(r, f)),
     "The two generator losses have changed places: the saturating one, out of V, fades where D is near 0.": lambda r, f: tuple(gradients.reference(r, f)[i] for i in (0, 1, 3, 2)),
-    "These are slopes with respect to D. With respect to the logit there is a factor dD/dl = D(1 − D) more.": lambda r, f: (-1 / torch.sigmoid(r), 1 / torch.sigmoid(-f), -1 / torch.sigmoid(-f), -1 / torch.sigmoid(f))})
+    "These are slopes with respect to D. For the logit, multiply by dD/dl = D(1 − D) and cancel on paper.": lambda r, f: (-1 / torch.sigmoid(r), 1 / torch.sigmoid(-f), -1 / torch.sigmoid(-f), -1 / torch.sigmoid(f))})
 
 predict = choice("gan_objective.predict", "prediction", "c", hints=("What is D* = p/(p + q) where q = p?", "Put D = ½ into both terms of V. Could any other D score more?"),
-    why="At q = p the best D there is, D*, says ½ everywhere, and V = 2·log ½ = −log 4. A low V says how little there is to find, not how badly D searches. The next cells test it.",
+    why="At q = p the best D there is, D*, says ½ everywhere, and V = 2·log ½ = −log 4. So a low V need not mean a bad D; with D*, it means little to find. The next cells test it.",
     wrong={
         "a": "V = 0 means that D is never fooled: D(real) = 1 and D(fake) = 0. Then G has failed.",
-        "b": "The number is right, the verdict is not. What would the *best possible* D say about an x that is as often real as fake?",
+        "b": "What would the *best possible* D say about an x that is as often real as fake?",
         "d": "V falls towards −∞ only where D is confidently wrong. A D that keeps learning would rather say ½, and that costs a finite amount.",
         "e": "−log 2 is one term, log ½. V has two of them."})
 
@@ -175,5 +182,5 @@ first_gan.known([lambda real: next(THREE.batches(4096, seed=5)), lambda real: re
     "These are points of `real` itself. A generator that hands back its training data has memorised it; new samples are wanted.": (lambda real: real.flip(0), lambda got: copies(got["artefact"])),
     "All samples are nearly the same point. Was G trained, and does z reach it?": (lambda real: 0.5 + 0.01 * torch.randn_like(real), lambda got: got["artefact"].std() < 0.1),
     "All samples lie between 0 and 1. Does G end in a sigmoid, or are these D's probabilities? The data reach from about −3 to 3.": (lambda real: torch.rand_like(real), lambda got: got["artefact"].min() >= 0 and got["artefact"].max() <= 1),
-    "One of the three bumps gets next to nothing: G has lost a mode. Gentler steps towards the end help; so does a longer training.": (lambda real: real[real > -0.5].repeat(2)[:4096, None] + 0.01, lambda got: torch.histc(got["artefact"], 3, -3.75, 3.75).min() < 0.05 * got["artefact"].numel()),
+    "One of the three bumps gets next to nothing: G has lost it. Try a smaller β₁ in Adam and a decaying rate.": (lambda real: real[real > -0.5].repeat(2)[:4096, None] + 0.01, lambda got: torch.histc(got["artefact"], 3, -3.75, 3.75).min() < 0.05 * got["artefact"].numel()),
     "The valleys between the bumps are filled: one broad hill, as from a G that is still nearly linear. Has the training run long enough?": (lambda real: real.mean() + real.std() * torch.randn_like(real), lambda got: ((got["artefact"] + 0.75).abs() < 0.25).double().mean() > 0.06)})

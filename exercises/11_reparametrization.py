@@ -1,5 +1,7 @@
 """Lecture 11: from (μ, log σ²) to z, two gradient estimators, a baseline, a truncated normal, and an encoder."""
 
+import math
+
 import torch
 from torch import nn
 from torch.distributions import Normal
@@ -68,7 +70,9 @@ GaussianEncoder.known([
     _encoder(lambda self, h: nn.functional.linear(h, torch.cat([self.mu.weight, self.logvar.weight]), torch.cat([self.mu.bias, self.logvar.bias])).chunk(2, -1)),
 ], {
     "This encoder gives one point per x. q(z|x) is a distribution: how wide it is has to come out as well.": _encoder(lambda self, h: self.mu(h)),
-    "Both outputs come from one head, so a code far from 0 would have to be a wide one. Give logvar a head of its own.": _encoder(lambda self, h: (self.mu(h), self.mu(h)), lambda h, z: None),
+    "Both outputs come from one head, so logvar would equal mu for every x. Give logvar a head of its own.": _encoder(lambda self, h: (self.mu(h), self.mu(h)), lambda h, z: None),
+    "z is drawn in here. Return the pair (mu, logvar), and leave the draw to `reparametrize`.": _encoder(lambda self, h: (m := self.mu(h)) + (0.5 * self.logvar(h)).exp() * torch.randn_like(m)),
+    "Three tensors come out. Return only the pair (mu, logvar); z is drawn outside.": _encoder(lambda self, h: (m := self.mu(h), v := self.logvar(h), m + (0.5 * v).exp() * torch.randn_like(m))),
     "The two halves come as one tensor. Return a pair (mu, logvar), for example with `.chunk(2, -1)`.": _encoder(lambda self, h: torch.cat([self.mu(h), self.logvar(h)], -1)),
     "logvar is one number per x. Every latent dimension has its own width.": _encoder(lambda self, h: (self.mu(h), self.logvar(h)), lambda h, z: nn.Linear(h, 1)),
     "The head for logvar is made but not used: no gradient reaches it.": _encoder(lambda self, h: (self.mu(h), torch.zeros_like(self.mu(h)))),
@@ -87,6 +91,8 @@ pathwise.known([
     lambda mu, sigma, eps: torch.func.vmap(torch.func.grad(lambda m, e: (m + sigma * e) ** 2), (None, 0))(mu, eps),
 ], {
     "2μ is what the estimates average to. An estimate per sample takes the slope at its own z = μ + σ·ε.": lambda m, s, e: 2 * m + 0 * e,
+    "Without μ the slope is taken at σ·ε. Take it at the sample, z = μ + σ·ε.": lambda m, s, e: 2 * s * e,
+    "2ε is the slope of f at the noise. Take it at the sample, z = μ + σ·ε.": lambda m, s, e: 2 * e,
     "This is the value f(z) = z². What is its slope?": lambda m, s, e: (m + s * e) ** 2,
     "The last factor ε is ∂z/∂σ: this is the slope in σ. In μ, ∂z/∂μ is simpler.": lambda m, s, e: 2 * (m + s * e) * e,
     "The last factor σ is ∂z/∂ε. The noise is not what is learned: you need ∂z/∂μ.": lambda m, s, e: 2 * (m + s * e) * s,
@@ -98,7 +104,7 @@ def score_function(mu, sigma, z):
     return z**2 * (z - mu) / sigma**2
 
 score_function.known([lambda mu, sigma, z: (z / sigma) ** 2 * (z - mu), lambda mu, sigma, z: z.square() * ((z - mu) / sigma) / sigma, lambda mu, sigma, z: z**2 * torch.autograd.grad(Normal(m := mu.expand_as(z).clone().requires_grad_(), sigma).log_prob(z).sum(), m)[0]], {
-    "One σ is missing: ε = (z − μ)/σ, but ∂log q/∂μ = ε/σ.": lambda m, s, z: z**2 * (z - m) / s,
+    "A σ is missing: differentiate −(z − μ)²/(2σ²) by μ.": lambda m, s, z: z**2 * (z - m) / s,
     "The score is here, its weight f(z) is not: without f the estimates average to 0.": lambda m, s, z: (z - m) / s**2,
     "f(z) is multiplied by log q itself. Only its derivative by μ belongs here.": lambda m, s, z: z**2 * Normal(m, s).log_prob(z),
     "The sign is wrong: where z lies above μ, raising μ makes z more likely.": lambda m, s, z: z**2 * (m - z) / s**2,
@@ -106,8 +112,9 @@ score_function.known([lambda mu, sigma, z: (z / sigma) ** 2 * (z - mu), lambda m
 })
 
 score_variance = value("reparametrization.score_variance", "score_variance", 30.0, spellings=[30, torch.tensor(30.0)], wrong={
-    34: "That is the second moment E[g²]. A variance has the squared mean taken off, and the mean is 2μ = 2.",
-    24: "The variances of ε, 2ε², and ε³ add up to 24 only if the three were uncorrelated. What is E[ε · ε³]?",
+    34: "That is the second moment E[g²]. A variance has the squared mean taken off. What is the mean here?",
+    32: "The mean was taken off as it is. A variance is E[g²] − (E[g])².",
+    24: "24 adds the variances of ε, 2ε², and ε³ as if these were uncorrelated. What is E[ε · ε³]?",
     4: "That is 4σ², the variance of the pathwise estimate.",
     5.477: "That is the standard deviation. The variance is wanted.",
 }, hints=("At μ = σ = 1 an estimate is (1 + ε)²·ε = ε + 2ε² + ε³.", "Odd moments of ε are 0; E[ε²], E[ε⁴], E[ε⁶] are 1, 3, 15.", "E[(ε + 2ε² + ε³)²] = 1 + (4 + 2)·3 + 15 = 34. Take the squared mean off."))
@@ -119,7 +126,8 @@ def leave_one_out(f):
     return (f.sum(0) - f) / (len(f) - 1)
 
 leave_one_out.known([lambda f: torch.stack([torch.cat([f[:k], f[k + 1 :]]).mean(0) for k in range(len(f))]), lambda f: (1 - torch.eye(len(f)).to(f)) @ f / (len(f) - 1), lambda f: f.mean(0) + (f.mean(0) - f) / (len(f) - 1)], {
-    "The mean contains the sample's own value: the baseline leans on the very draw it must be blind to, and shrinks the gradient by (K − 1)/K. Leave row k out.": lambda f: f.mean(0, keepdim=True).expand_as(f),
+    "The mean contains the sample's own value: the baseline leans on the very draw it must be blind to, and shrinks the gradient to (K − 1)/K. Leave row k out.": lambda f: f.mean(0, keepdim=True).expand_as(f),
+    "This is one number per column, shape (B,). Every draw needs a baseline of its own, without its own cost.": lambda f: f.mean(0),
     "Row k is left out of the sum, but the sum is still divided by K. How many rows are left?": lambda f: (f.sum(0) - f) / len(f),
     "This is f minus its baseline. Return the baseline itself; the notebook subtracts it.": lambda f: f - (f.sum(0) - f) / (len(f) - 1),
     "This averages along the batch, that is, over other x. The K draws for one x lie along the first axis.": lambda f: (f.sum(1, keepdim=True) - f) / (f.shape[1] - 1),
@@ -155,6 +163,7 @@ truncated_normal.known([
     "Clamping piles all the mass outside up on the two borders, and no gradient comes back from there.": lambda m, s, a, b, u: torch.minimum(torch.maximum(m + s * ndtri(u), a), b),
     "This is uniform between the borders: the bell, and with it μ and σ, has gone.": lambda m, s, a, b, u: a + u * (b - a),
     "u runs over the whole normal distribution. It has to run from Φ at the lower border to Φ at the upper one.": lambda m, s, a, b, u: m + s * ndtri(u),
+    "u·(q − p) starts at 0, that is, at −∞. It has to start at p, the value of Φ at the lower border.": lambda m, s, a, b, u: m + s * ndtri(u * (ndtr((b - m) / s) - ndtr((a - m) / s))),
     "Φ belongs to N(0, 1). Bring the borders to its scale first: (low − μ)/σ.": lambda m, s, a, b, u: m + s * _cut(ndtr, 0, 1, a, b, u),
     "Φ⁻¹ gives a standard normal value. Bring it back to the scale of z with μ and σ.": lambda m, s, a, b, u: _cut(ndtr, 0, 1, (a - m) / s, (b - m) / s, u),
 })
@@ -164,18 +173,22 @@ _x = torch.linspace(-12, 12, 4801, dtype=torch.float64, device="cpu")
 _weight, _slope = torch.softmax(-(_x**2) / 2, 0), torch.sigmoid(0.5 + 2.0 * _x)  # the exact mean by quadrature
 _truth = (_weight * _slope).sum()
 
+def _equal(estimates):
+    return (estimates.max() - estimates.min()).item() < 1e-9
+
 @challenge("reparametrization.low_variance", points=2, ask=(_mu, _sigma, _eps), goal=0.5, half=0.85, unit="squared error relative to the plain pathwise mean",
-    metric=lambda estimates: (((estimates - _truth) ** 2).mean() / (_weight * (_slope - _truth) ** 2).sum() * 1000).item(),
+    metric=lambda estimates: math.inf if _equal(estimates) else (((estimates - _truth) ** 2).mean() / (_weight * (_slope - _truth) ** 2).sum() * 1000).item(),
     hints=("If ε is a draw from N(0, 1), so is −ε.", "Whatever has mean 0 may be subtracted: ε itself has mean 0, and f′(z) rises with it.", "Average f′(μ + σε) and f′(μ − σε): what is odd in ε cancels."))
 def low_variance(mu, sigma, eps):
     return (torch.sigmoid(mu + sigma * eps) + torch.sigmoid(mu - sigma * eps)).mean(-1) / 2
 
 low_variance.known([
-    lambda mu, sigma, eps: ((g := torch.sigmoid(mu + sigma * eps)) - (g * eps).mean() * eps).mean(-1), lambda mu, sigma, eps: torch.sigmoid(mu + sigma * ndtri((eps.argsort(-1).argsort(-1) + 0.5) / eps.shape[-1])).mean(-1),
+    lambda mu, sigma, eps: ((g := torch.sigmoid(mu + sigma * eps)) - (g * eps).mean(-1, keepdim=True) * eps).mean(-1), lambda mu, sigma, eps: torch.sigmoid(mu + sigma * ndtri((torch.arange(eps.shape[-1]).to(eps) + ndtr(eps)) / eps.shape[-1])).mean(-1),
     lambda mu, sigma, eps: torch.sigmoid(mu + sigma * (eps - eps.mean(-1, keepdim=True)) / eps.std(-1, keepdim=True)).mean(-1),
 ], {
     "This is the plain pathwise mean, the yardstick itself. Every ε can be used twice, or serve to subtract something of mean 0.": lambda m, s, e: torch.sigmoid(m + s * e).mean(-1),
     "This is the score function: unbiased, and noisier than the yardstick.": lambda m, s, e: (nn.functional.softplus(m + s * e) * e / s).mean(-1),
     "The slope at μ has no variance at all, and is wrong by its bias: f′ of the mean is not the mean of f′.": lambda m, s, e: torch.sigmoid(m + 0 * e).mean(-1),
     "Half the σ is less noise, but another distribution: the error is now a bias that no number of samples removes.": lambda m, s, e: torch.sigmoid(m + s / 2 * e).mean(-1),
+    "All 200 estimates are equal. Every try has the 1000 noise values of its own row, nothing else: no pooling of rows, no quadrature.": (lambda m, s, e: torch.sigmoid(m + s * e).mean().expand(len(e)), lambda outputs: _equal(outputs["artefact"])),
 })

@@ -26,12 +26,12 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your machine
 #
-# Every notebook starts like this. `setup` seeds every random number, so that your figures are the ones in the text,
+# Every notebook starts like this. `setup` seeds every random number, so that you get the text's figures (on a CPU),
 # and says what it found. No GPU is needed; where there is one, the same cells run a larger experiment.
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
-from course_lib import check, score, setup, show
+from course_lib import check, hint, score, setup, show, solution
 
 print(setup(seed=0))
 
@@ -87,8 +87,8 @@ def draw(logit):
 show.explore(draw, "the logistic function and its slope at a logit you choose", logit=(-8, 8, 0.1, 0.0))
 
 # %% [markdown]
-# At 0 the slope is 0.250, its largest value; at ±8 it is nearly 0. A net that is very sure of itself hardly learns: half of the
-# trouble with GANs is in this picture, and lecture 02 measures it.
+# At 0 the slope is 0.250, its largest value; at ±8 it is nearly 0. Through a σ that is very sure hardly any gradient passes:
+# a GAN can stop learning there, and lecture 02 measures it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise: write it
@@ -119,8 +119,8 @@ logistic = check("start_here.logistic")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a check tells you
 #
-# A check tries your function on fresh random inputs, the extremes, and a batch of one. If it knows your mistake, it names it.
-# Here are answers that look right, and what it says:
+# A check tries your function on fresh random inputs, the extremes, and one number. If it knows your mistake, it names it.
+# Here are four wrong answers, and what it says:
 
 # %% slideshow={"slide_type": "fragment"}
 _ = check("start_here.logistic", lambda logit: 1 / (1 + torch.exp(-logit)))
@@ -135,7 +135,7 @@ _ = check("start_here.logistic", lambda logit: logit[:, 0].sigmoid())
 _ = check("start_here.logistic", lambda logit: logit.sigmiod())
 
 # %% [markdown]
-# The first is right for every logit you are likely to try, and still breaks training one day. That is why the extremes are in.
+# The first has the right value at every logit. Its gradient breaks far out, and training with it: that is why the extremes are in.
 # The check runs inside your own notebook and is for practice; graded work is run elsewhere, on inputs nobody has seen.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

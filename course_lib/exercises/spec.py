@@ -160,7 +160,8 @@ def as_tensor(value: Any, where: str = "It") -> Tensor:
     if isinstance(value, str):
         raise Nonsense(f"{where} returned text ({value[:30]!r}), where a tensor is wanted.")
     if isinstance(value, (list, tuple, set, dict)):
-        raise Nonsense(f"{where} returned a {type(value).__name__}; make it one tensor, for example with torch.stack.")
+        kind = type(value).__name__
+        raise Nonsense(f"{where} returned a {kind}. Return a tensor, or a tuple `a, b` where several results are asked for.")
     if type(value).__module__ == "numpy":
         raise Nonsense(f"{where} returned a NumPy {type(value).__name__}, which carries no gradient. Stay in torch.")
     raise Nonsense(f"{where} returned a {type(value).__name__}, where a tensor is wanted.")
