@@ -27,7 +27,7 @@
 import math
 
 import torch
-from course_lib import adam, check, data, fit, generator, linear_decay, metrics, nets, pick, score, setup, show
+from course_lib import adam, check, data, fit, generator, hint, linear_decay, metrics, nets, pick, score, setup, show, solution
 from course_lib.losses import adversarial
 
 print(setup(seed=0))
@@ -159,7 +159,7 @@ def alternating(x, y, eta):
 alternating = check("saddle_point.alternating")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A short calculation shows that a round leaves $x^2 + y^2 - \eta x y$ *exactly* as it was. If so, the pair can neither arrive nor
+# A short calculation shows that a round leaves $x^2 + y^2 - \eta x y$ *exactly* as it was. Then (η < 2) it can neither arrive nor
 # escape. Does it hold for 10 000 rounds?
 
 # %% tags=["nbval-check-output"]
@@ -181,7 +181,7 @@ for eta in (0.1, 0.5):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair 2: look ahead
 #
-# The trouble is that F points along the circle. One step ahead it points a little *inwards*, so use the direction found there.
+# The trouble is that F points along the circle. The arrow one step ahead, put at w, points *inwards*: use that direction.
 #
 # ### Exercise: the extragradient step
 #
@@ -196,7 +196,7 @@ for eta in (0.1, 0.5):
 
 # %% nbgrader={"grade": false, "grade_id": "saddle_point-extragradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def extragradient(field, w, eta):
-    """The next w. `field` maps points (n, d) to directions (n, d); it already points where each player wants to go."""
+    """The next w. `field` maps points to directions (…, d); it already points where each player wants to go."""
     ### BEGIN SOLUTION
     ahead = w + eta * field(w)
     return w + eta * field(ahead)
@@ -207,10 +207,10 @@ def extragradient(field, w, eta):
 extragradient = check("saddle_point.extragradient")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ## Every rule is one complex number
+# ## A rule as one complex number
 #
-# Read $w = x + iy$ as a complex number. Then $F(w) = iw$, a quarter turn, and a rule that is linear multiplies w by the same factor
-# λ in every step. Its modulus |λ| says all: above 1 it leaves the saddle, below 1 it comes home.
+# Read $w = x + iy$ as a complex number. Then $F(w) = iw$, a quarter turn, and a rule built of w and F(w) alone multiplies w by
+# one factor λ in every step. Its modulus |λ| says all: above 1 it leaves the saddle, below 1 it comes home.
 #
 # | rule | one step | λ | \|λ\| |
 # | --- | --- | --- | --- |
@@ -219,7 +219,7 @@ extragradient = check("saddle_point.extragradient")
 # | proximal (Rockafellar 1976) | $w' = w + \eta F(w')$, solved for $w'$ | $1/(1 - i\eta)$ | $1/\sqrt{1+\eta^2}$ |
 # | consensus (Mescheder et al. 2017) | $w + \eta\,(F(w) - \nabla\frac12\lvert F(w)\rvert^2)$ | $1 - \eta + i\eta$ | $\sqrt{(1-\eta)^2+\eta^2}$ |
 # | optimistic (Daskalakis et al. 2018) | $w + 2\eta F(w) - \eta F(w_\mathrm{old})$ | $\lambda^2 = (1 + 2i\eta)\lambda - i\eta$ | $\sqrt{\frac12 + \frac12\sqrt{1 - 4\eta^2}}$ |
-# | alternating | x, then y | a real 2×2 matrix of determinant 1 | 1 |
+# | alternating | x, then y | 2×2 matrix, determinant 1 | 1 (η < 2) |
 #
 # The optimistic rule remembers the last field instead of asking twice: its λ is the larger root of an equation (η ≤ ½).
 
@@ -290,7 +290,7 @@ def jacobian(rule, eta):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Three roads to the same figure: measured on the run, from the eigenvalues, and by the formula. They should agree to nine digits.
+# Three roads to the same value: measured on the run, from the eigenvalues, and by the formula. They should agree to nine digits.
 
 # %%
 CLOSED = {
@@ -333,7 +333,7 @@ show.table(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move it
 #
-# Drag the start. Choose a rule, then raise the step size until an eigenvalue crosses the unit circle, and see the path turn round.
+# Drag the start. Choose a rule, then raise the step size until an eigenvalue leaves the unit circle: the path turns outwards.
 # Which rules can you break by a large step, and which not?
 
 # %% jupyter={"source_hidden": true}
@@ -372,7 +372,7 @@ show.explore(
 # %% [markdown]
 # Left, the players' path over the field, from the orange start; right, the rule's eigenvalues. Inside the circle the path comes
 # home, outside it leaves. The simultaneous rule is outside at every η, the proximal one inside at every η; extragradient,
-# consensus, and R1 leave at η = 1, the optimistic rule already at η = 1/√3 ≈ 0.58. Momentum, a help at every minimum, throws the
+# consensus, and R1 leave above η = 1, the optimistic rule above 1/√3 ≈ 0.58. Momentum, a help at many minima, throws the
 # players out faster.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -383,7 +383,7 @@ show.explore(
 #
 # $$V(\theta, \varphi) = f(\theta\varphi), \qquad f(t) = \log\sigma(t), \qquad F = f'(\theta\varphi)\,(-\varphi,\; \theta).$$
 #
-# Near the saddle $f' \approx f'(0) = \frac12$: the game V = xy at half speed. With the critic of a Wasserstein GAN, $f(t) = t$, it
+# Near the saddle $f' \approx f'(0) = \frac12$: the game V = xy at half speed. With $f(t) = t$ (Wasserstein GAN: no σ, no log), it
 # *is* V = xy. So everything above speaks of GANs, and it asks for a repair that a large net can afford.
 #
 # **R1** is one: D pays $\frac{\gamma}{2}\,\mathbb{E}\,|\nabla_x D(x)|^2$ on real data. Here D's slope is −φ, so D pays
@@ -395,7 +395,7 @@ show.explore(
 #
 # *Difficulty ●●●●○ · importance ●●●●● · 8 minutes*
 #
-# A small D with the logit $D(x) = \sum_j v_j \tanh\big((Wx)_j\big)$. Write `r1_penalty(W, v, x)`: half the mean over the batch of
+# Here D(x) is the logit: $D(x) = \sum_j v_j \tanh\big((Wx)_j\big)$. Write `r1_penalty(W, v, x)`: half the mean over the batch of
 # the squared length of $\nabla_x D(x)$. Use `torch.autograd.grad`. The penalty is part of D's loss, so **a gradient has to reach W
 # and v**: you differentiate a derivative.
 #
@@ -431,7 +431,7 @@ print(f"Dirac-GAN with φ = 0.7: penalty {penalty.item():.6f}, its gradient {slo
 print("Against the library on 16 hidden units:", "agrees to 1e-12" if difference < 1e-12 else f"differs by {difference}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Four ways to train the Dirac-GAN, 4000 steps each from θ = φ = 1. Which of them still moves at the end?
+# Four ways to train the Dirac-GAN, 4000 steps each from θ = φ = 1. Which of them come home?
 
 
 # %%
@@ -472,10 +472,10 @@ chart
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## How much R1?
 #
-# At the saddle the field with R1 has the Jacobian $\begin{pmatrix}0 & -f'(0)\\ f'(0) & -\gamma\end{pmatrix}$ with the eigenvalues
-# $\frac12\big(-\gamma \pm \sqrt{\gamma^2 - 4f'(0)^2}\big)$. Up to the **critical γ = 2|f'(0)| = 1** they are complex: the path
-# spirals. Above, they are real: it creeps. An update has the eigenvalues 1 + ηλ. Measure the rate on runs of the full, non-linear
-# game, and compare.
+# At the saddle the field with R1 has the Jacobian $\begin{pmatrix}0 & -f'(0)\\ f'(0) & -\gamma\end{pmatrix}$ with eigenvalues
+# $\mu = \frac12\big(-\gamma \pm \sqrt{\gamma^2 - 4f'(0)^2}\big)$. Below the **critical γ = 2|f'(0)| = 1** they are complex: the
+# path spirals. Above, they are real: it creeps. An update has λ = 1 + ημ. Measure the rate on runs of the full, non-linear game,
+# and compare.
 
 # %%
 gammas = torch.linspace(0, 2.5, 101, dtype=torch.float64, device="cpu")
@@ -513,19 +513,21 @@ right.plot(circle.real, circle.imag, color=show.EXACT, label="unit circle")
 pair = torch.stack([torch.cat([eigenvalues.real[:, i] for i in (0, 1)]), torch.cat([eigenvalues.imag[:, i] for i in (0, 1)])])
 right.plot(*pair, ".", color=show.CRITIC, markersize=4, label="eigenvalues, γ from 0 to 2.5")
 right.plot([1, 1], [ETA / 2, -ETA / 2], "X", color=show.FAKE, markersize=10, label="γ = 0")
-right.set(xlim=(0.87, 1.005), ylim=(-0.05, 0.05), xlabel="real part", ylabel="imaginary part", title="Inwards, together at γ = 1, apart")
+right.set(xlim=(0.87, 1.005), ylim=(-0.05, 0.05), aspect="equal", xlabel="real part", ylabel="imaginary part")
+right.set_title("Inwards, together at γ = 1, apart")
 right.legend(loc="upper left")
 chart
 
 # %% [markdown]
-# Left: growth per step against γ, curve from the Jacobian, dots measured. Right: the two eigenvalues start just outside the unit
+# Left: growth per step against γ, curve from the Jacobian, dots measured. Right: the eigenvalues start 0.0003 outside the unit
 # circle (γ = 0), move inwards, meet on the real axis, and part; the one that goes right makes too large a γ slow.
-# **Misconception:** "more regularisation is safer". Beyond the critical γ, D is held so tightly that it no longer leads G.
+# **Misconception:** "more R1 arrives sooner". Beyond the critical γ, D is held so tightly that it no longer leads G. (≈ below:
+# another machine's rounding may change the last digits.)
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
 print(f"distance at the end over distance at the start: simultaneous {escaped:.2f}, alternating {stayed:.2f}")
 for gamma in tried:
-    same = "agree to 5e-3" if abs(rates[gamma] - math.log(radii[gamma])) < 5e-3 else "disagree"
+    same = "agree to 5e-4" if abs(rates[gamma] - math.log(radii[gamma])) < 5e-4 else "disagree"
     print(f"γ = {gamma}: spectral radius {radii[gamma]:.6f}, measured {show.about(math.exp(rates[gamma]), 4)}: log rates {same}")
 print("largest difference of the log rates:", "below 5e-4" if rate_error < 5e-4 else f"{rate_error:.1e}")
 print(f"fastest γ on the grid: {best_gamma:.3f} (critical γ: 2·½ = 1)")
@@ -568,12 +570,12 @@ def sample_ring(modes, std, n, generator):
 sample_ring = check("saddle_point.sample_ring")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ## Three figures, and what perfect samples get
+# ## Three scores, and what perfect samples get
 #
 # - **Modes**: how many of the 8 receive at least 1 % of the samples within 3σ.
 # - **High-quality share**: how many samples are within 3σ of *some* mode. Even perfect ones reach only $1 - e^{-9/2} = 0.989$.
 # - **JSD**: the Jensen-Shannon divergence of lecture 02, between a histogram of 20 000 samples (40×40 cells) and the exact density.
-#   Perfect samples don't get 0 either, for a histogram is noisy. What they get is the **sampling floor**.
+#   Same: 0; no overlap: log 2 = 0.69. A histogram is noisy: perfect samples get the **sampling floor**.
 
 # %% slideshow={"slide_type": "subslide"}
 ring = data.ring()
@@ -586,20 +588,22 @@ ax.set_title(f"Perfect: {found.count} modes, share {found.quality:.3f}, JSD {div
 chart
 
 # %% [markdown]
-# Real data (blue) over the contours of the exact density (black). These three figures are what a perfect generator would get.
+# Real data (blue) over the contours of the exact density (black, at 1, 10, and 50 % of its peak). These three scores are what a
+# perfect generator would get.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train four GANs
 #
 # One recipe for all: MLPs with three hidden layers of 64, noise z of 8 dimensions, batches of 256, Adam with β = (0.5, 0.9) and a
-# learning rate of 0.002 that falls to zero over the second half. Only the **objective** changes, and what keeps D in bounds:
+# learning rate of 0.002 that falls to zero over the second half. Only the **objective** changes, and what keeps D in bounds (D(x)
+# is the logit again):
 #
 # | | D's loss | G's loss | D is kept in bounds by |
 # | --- | --- | --- | --- |
-# | non-saturating (Goodfellow et al. 2014) | cross-entropy | −log D(G(z)) | – |
+# | non-saturating (Goodfellow et al. 2014) | cross-entropy | −log σ(D(G(z))) | – |
 # | LSGAN (Mao et al. 2017) | squares, targets 1 and 0 | squares, target 1 | – |
 # | WGAN-GP (Gulrajani et al. 2017) | D(G(z)) − D(x) | −D(G(z)) | slope 1 between data and samples, 2 updates of D per update of G |
-# | non-saturating + R1 (Mescheder et al. 2018) | cross-entropy | −log D(G(z)) | slope 0 at the data, γ = 0.1 |
+# | non-saturating + R1 (Mescheder et al. 2018) | cross-entropy | −log σ(D(G(z))) | slope 0 at the data, γ = 0.1 |
 #
 # An adversarial result from one seed is an anecdote. `seeds=3` trains **three independent GANs in one batched product**, for little
 # more than the price of one.
@@ -647,7 +651,7 @@ def train(name, loss_D, loss_G, penalty=lambda D, x, fake: 0.0, critic_steps=1):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Watch the samples (orange) find the modes (black contours), first with the loss of lecture 02.
+# Watch the samples (orange) find the modes (black contours, drawn as above), first with the loss of lecture 02.
 
 # %%
 trained = {}
@@ -674,7 +678,7 @@ trained["non-saturating + R1"] = train(
 )
 
 # %% [markdown]
-# Four pictures: 800 samples (orange) of three GANs each over the exact contours. The strays between the modes are the rest.
+# Four pictures: 800 samples (orange) of three GANs each over the exact contours. Strays are what is not "within 3σ".
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Who is best?
@@ -717,8 +721,8 @@ show.table(
             "modes": ", ".join(map(str, r["modes"])),
             "high-quality share": spread(r["quality"], 3, show.about),
             f"JSD (floor {show.about(floor, 3)})": spread(r["jsd"], 3, show.about),
-            "of it, between modes": show.about(sum(r["between"]) / 3, 3),
-            "width of a mode (true 0.099)": show.about(sum(r["width"]) / 3, 3),
+            "of it, in 9 shares": show.about(sum(r["between"]) / 3, 3),
+            "width of a mode (true 0.097)": show.about(sum(r["width"]) / 3, 3),
         }
         for name, r in live.items()
     ]
@@ -726,9 +730,9 @@ show.table(
 
 # %% [markdown]
 # All four find all modes on all three seeds, with nine samples in ten where they belong. And yet the JSD is over thirty times its
-# floor. The last columns say where it sits. The modes get nearly equal shares: with each mode as one cell, little of the JSD is
-# left. It lies *inside* the modes: **narrow clumps where round Gaussians should be**. Counting modes cannot see that. Always print
-# a second metric.
+# floor. The last columns say where it sits. The modes get nearly equal shares: with one cell per mode and one for the rest,
+# little of the JSD is left. It lies *inside* the modes: **thin, shifted streaks, not round Gaussians**. Counting modes cannot see
+# that. Always print a second metric.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Do three seeds rank them?
@@ -763,7 +767,7 @@ show.table(
 # %% [markdown]
 # **Three seeds do not rank the good ones.** Repeat the experiment with other seeds, and another objective wins. (Nor could they:
 # even if two groups of three are ordered perfectly, a rank test gives p = 2/20 = 0.1.) Ten seeds do put WGAN-GP behind in JSD, but
-# only for this one recipe, and more is to come on recipes. What few seeds *can* show are large effects, such as these:
+# only for this one recipe, and more is to come on recipes. What ten seeds *can* show are large effects, such as these:
 
 # %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
 names = list(stored["objectives"])[::-1]
@@ -785,19 +789,20 @@ chart
 
 # %% [markdown]
 # Ten seeds per objective (dots where every seed found all modes, crosses where not; bars are means). The critic of a Wasserstein
-# GAN has to be kept in bounds; without that it runs away, as y did on V = xy, and **four times the steps do not repair it** (one
-# lucky seed of ten). With a gradient penalty or R1 the same losses work. Note who does *not* fail: the minimax loss, whose gradient
-# saturates (lecture 02), does well with this recipe.
+# GAN has to be kept in bounds here (β₁ = 0.5); without that the GAN loses modes, and **four times the steps do not repair it**
+# (one lucky seed of ten). With a gradient penalty or R1 the same losses work. (Hinge: D's loss is max(0, 1 − D(x)) + max(0, 1 +
+# D(G(z))), G's is −D(G(z)).) Note who does *not* fail: the minimax loss, whose gradient saturates (lecture 02), does well with
+# this recipe.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
 # **Timing:** 12 minutes, of which half a minute is training. While it runs, collect the predictions for the table.
 # **Ask:** "objective A got 0.16 and B got 0.18: which do you use?" (Ask back: how many seeds, how many settings tried for each?)
-# **Goes wrong:** people read 8 of 8 modes as "the density is right". The width column is the antidote.
+# **Goes wrong:** people read 8 of 8 modes as "the density is right". The JSD column is the antidote.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Are GANs created equal?
 #
-# Lucic et al. 2018 [3] gave every objective the same budget of *random settings* and found that most reach similar scores once
+# Lucic et al. 2018 gave every objective the same budget of *random settings* and found that most reach similar scores once
 # tuned.
 #
 # Here: 40 random settings, the same for all of seven objectives, three seeds each; 840 trainings, stored by the same command.
@@ -827,6 +832,11 @@ spread_inside = {name: quartiles(values)[2] - quartiles(values)[0] for name, val
 narrowest = min(spread_inside.values())
 gain = {name: best_of(1, values) - best_of(10, values) for name, values in sweep.items()}
 
+every_jsd = torch.tensor([[sum(run["jsd"]) / 3 for run in runs] for runs in stored["sweep"].values()])  # (7, 40)
+off = every_jsd - every_jsd.mean()
+shares = [100 * (off.mean(dim).square().mean() / off.square().mean()).item() for dim in (0, 1)]
+of_settings, of_objective = shares  # per cent of the sum of squares
+
 # %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
 chart, (left, right) = show.figure(2, width=5.8, height=4.6)
 budgets = range(1, 41)
@@ -834,11 +844,11 @@ for row, ((name, values), style) in enumerate(zip(sweep.items(), ["-", "--", "-.
     low, middle, high = quartiles(values)
     left.plot(values, [row] * len(values), "o", color=show.CYCLE[row], alpha=0.35)
     left.plot([low, high], [row - 0.28] * 2, color=show.CYCLE[row], linewidth=5, solid_capstyle="butt")
-    left.plot(values[0], row, "D", color=show.EXACT, markersize=7)
+    left.plot(values[0], row, "D", color=show.EXACT, markerfacecolor="white", markersize=7)
     right.plot(budgets, [best_of(k, values) for k in budgets], style, color=show.CYCLE[row], label=name)
 left.set_yticks(range(len(sweep)), sweep)
 left.axvspan(min(bests.values()), max(bests.values()), color="#dddddd", zorder=0)
-left.set_xlabel("JSD (nats), mean of 3 seeds\n● a setting   ▬ middle half   ◆ best")
+left.set_xlabel("JSD (nats), mean of 3 seeds\n● a setting   ▬ middle half   ◇ best")
 left.set_title(f"Middle halves ≥ {narrowest:.2f} wide, bests within {distance_of_bests:.2f}")
 right.set(xlabel="budget: settings tried", ylabel="expected best JSD (nats)")
 right.set_title(f"Ten tries instead of one: {min(gain.values()):.2f} to {max(gain.values()):.2f} better")
@@ -849,6 +859,7 @@ chart
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
 print(f"distance of the seven bests (grey band): {distance_of_bests:.3f}")
 print(f"middle half of the settings inside one objective: {narrowest:.3f} (narrowest) to {max(spread_inside.values()):.3f}")
+print(f"sum of squares: settings {of_settings:.0f} %, objective {of_objective:.0f} %, interaction {100 - sum(shares):.0f} %")
 print(f"ten settings instead of one gain {min(gain.values()):.3f} to {max(gain.values()):.3f}")
 every = [(name, *(sum(run[key]) / 3 for key in ("jsd", "quality"))) for name, runs in stored["sweep"].items() for run in runs]
 for metric, (name, j, q) in {"JSD": min(every, key=lambda e: e[1]), "share": max(every, key=lambda e: e[2])}.items():
@@ -858,12 +869,13 @@ for name in ("minimax", "non-saturating"):
     print(f"{name}: its best setting by JSD, ten new seeds: JSD {spread(again['jsd'])}, share {spread(again['quality'])}")
 
 # %% [markdown]
-# Left, every setting of every objective: the middle half of the settings (bars) is wider than the grey band in which all the bests
-# lie. Right, the expected best after k tries. So **how you tune matters more than which objective you tune**, and a paper that
-# tunes its own objective and takes the others as they come shows nothing. But read the fine print. The bests are *not* equal: the
-# tuned minimax loss, the one everybody warns of, is ahead of the tuned non-saturating one by about two standard deviations, on new
-# seeds as well. And the setting with the best JSD is not the one with the best high-quality share: **choose the metric before you
-# choose the winner**.
+# Left, every setting of every objective: the middle half of the settings (bars) is wider than the grey band in which all the
+# bests lie. Right, the expected best after k tries. The fairer test splits the sum of squares of all 280 values: most goes to the
+# settings, least to the objective, the rest to which goes with which. So **the settings matter more than the objective**, and a
+# paper that tunes its own objective and takes the others as they come shows nothing. But read the fine print. The bests are *not*
+# equal: the tuned minimax loss, the one everybody warns of, is ahead of the tuned non-saturating one by about two standard
+# deviations, on new seeds as well. And the setting with the best JSD is not the one with the best high-quality share: **choose
+# the metric before you choose the winner**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which setting matters?
@@ -873,7 +885,7 @@ for name in ("minimax", "non-saturating"):
 
 # %% jupyter={"source_hidden": true}
 settings = stored["settings"]
-over_objectives = torch.tensor([[sum(run["jsd"]) / 3 for run in runs] for runs in stored["sweep"].values()]).mean(0)
+over_objectives = every_jsd.mean(0)
 decayed = torch.tensor([s["decay"] for s in settings])
 chart, axes = show.figure(2, width=4.8, height=3.8, sharey=True)
 knobs = {"beta1": "β₁, the momentum of Adam", "lr": "learning rate"}
@@ -887,7 +899,7 @@ for ax, (key, label) in zip(axes, knobs.items(), strict=True):
         ax.plot(values[mine].tolist(), over_objectives[mine].tolist(), mark, color=color, label="decay" if with_decay else "no decay")
     ax.set_xlabel(label)
 axes[0].set_title(f"Momentum matters: rank correlation {correlations['beta1']:.2f}")
-axes[1].set_title(f"The learning rate hardly: {correlations['lr']:.2f}")
+axes[1].set_title(f"The learning rate, a U: {correlations['lr']:.2f}")
 axes[1].set_xscale("log")
 axes[0].set_ylabel("JSD (nats), mean over objectives")
 axes[0].legend(loc="upper left")
@@ -895,14 +907,15 @@ chart
 
 # %% [markdown]
 # Forty settings, each the mean over seven objectives; circles with step-size decay, crosses without. High momentum is bad for
-# *every* objective; over two decades of learning rates there is no trend, only a loss at both ends. Next, one change at a
+# *every* objective; the learning rate matters at both ends; a rank correlation cannot see a U. Next, one change at a
 # time.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Tricks, one at a time
 #
 # Advice on GANs is plentiful. A trick is tested by changing one thing against one fixed base, over many seeds. Base:
-# non-saturating, the recipe above **without** decay. **Predict:** which of ten changes help, which hurt?
+# non-saturating, the recipe above **without** decay. Two names: **weight averaging** 0.99 draws samples with a running mean of
+# G's weights; **label smoothing** 0.1 gives real data the target 0.9. **Predict:** does decay help? R1? β₁ = 0.9?
 
 # %% jupyter={"source_hidden": true}
 tricks = dict(stored["tricks"])
@@ -928,7 +941,7 @@ for row, name in enumerate(order):
 ax.axvline(0, color=show.EXACT, linestyle=":")
 ax.set_yticks(range(len(order)), order)
 ax.set_xlabel(f"change of JSD against the base's {base.mean():.2f} nats (95 % interval)")
-ax.set_title(f"{len(helps)} of {len(effects)} tricks help, {len(hurts)} hurts, {len(effects) - len(helps) - len(hurts)} show nothing")
+ax.set_title(f"{len(helps)} of {len(effects)} tricks help, {len(hurts)} hurts, {len(effects) - len(helps) - len(hurts)} open (JSD)")
 chart
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
@@ -937,20 +950,28 @@ print(f"V = xy, η = 0.1: growth per step {slow:.4f} plain, {fast:.4f} with mome
 orbit = run("alternating", 0.1, 10_000)
 near = "less than 0.01" if orbit.mean().abs() < 0.01 else "far"
 print(f"alternating orbit: ends {orbit[-1].abs():.2f} from the saddle; the average of its points lies {near} from it")
+w = number(1 + 0j)
+for step in range(1500):
+    w = RULES["alternating"](w, w, 0.1 * (1 - step / 1500))
+print(f"alternating, η falling from 0.1 to zero in 1500 steps: ends {w.abs():.2f} from the saddle")
 ruined = tricks["β₁ = 0.9"]["modes"]
 print(f"ring with β₁ = 0.9: {spread(ruined, 1)} modes over ten seeds; with 0.5: {spread(stored['tricks']['base']['modes'], 1)}")
+steep, plain = (spread(stored["tricks"][name]["quality"]) for name in ("R1, γ = 1", "base"))
+print(f"high-quality share with R1, γ = 1: {steep}; base: {plain}")
 
 # %% [markdown]
-# Seen from the small game, the two that help, step-size decay and averaging the weights of G, do the same: they take out the
-# circling at the end. The orbit of two numbers has its centre at the saddle, and so, it seems, have the nets. Momentum pushes along
-# the orbit and outwards: β₁ = 0.9, the default of most optimisers, ruins every seed here; Radford et al. 2016 met the same on
-# images and took 0.5. Of the rest nothing can be said, **neither that it helps nor that it does not**: on another base, with other
-# data, it may. (R1 saved the Wasserstein GAN above.)
+# Two help. Averaging the weights of G takes out the circling: the small game's orbit has its centre at the saddle. Decay does
+# not: there it stops the players on the circle. In nets it may calm the noise of the batches. Momentum pushes along the orbit and
+# outwards: β₁ = 0.9, the default of Adam, ruins every seed here; Radford et al. 2016 met the same on images and took 0.5. Of the
+# rest JSD tells **neither that it helps nor that it hurts**, if by little; the share of good samples says that R1 with γ = 1
+# hurts a little. On another base, with other data, all this may differ. (R1 saved the Wasserstein GAN above.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
 # **Timing:** 10 minutes for the sweep and the tricks, 10 for the challenge (or as homework).
 # **Ask:** ten tricks, each tested at 95 %: how many false alarms do you expect? (Half a trick. All three effects here are far
 # beyond that.)
+# **Ask** (challenge): does β₁ = 0 do without a constraint? (We tried five seeds: 0.13 to 0.16 on four of them, 0.70 on the fifth.
+# With R1 all five reach 0.14.)
 # **Goes wrong:** "R1 is useless". No: it was tested on a base that needs no rescue.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -958,13 +979,13 @@ print(f"ring with β₁ = 0.9: {spread(ruined, 1)} modes over ten seeds; with 0.
 #
 # *Difficulty ●●●●○ · importance ●●●○○ · 10 minutes*
 #
-# Without a constraint, a GAN with the Wasserstein losses ends on two modes of the ring. Rescue it: write `rescue(real)`, which
-# trains a generator on `real`, (4096, 2), with `adversarial.wgan_critic` and `adversarial.wgan_generator`, and returns as many
-# samples of it.
+# Without a constraint, and with β₁ = 0.5, a GAN with the Wasserstein losses ends on two modes of the ring. Rescue it: write
+# `rescue(real)`, which trains a generator on `real`, (4096, 2), with `adversarial.wgan_critic` and `adversarial.wgan_generator`,
+# and returns as many samples of G.
 #
 # Scored by the **misplaced share**: how many samples would have to move until each mode, and the space between, had its exact
-# share. Perfect samples get 0.02, the unconstrained critic 0.8. **Goal: at most 0.2** (0.35 earns half). One net, no `seeds`, 800
-# updates: two or three seconds.
+# share. Perfect samples get 0.02, the unconstrained critic 0.7 or 0.8. **Goal: at most 0.2** (0.35 earns half). One GAN, no
+# `seeds`, 800 updates: two or three seconds.
 #
 # <!-- hints: saddle_point.rescue -->
 
@@ -1020,28 +1041,29 @@ show.measured(
     ),
     show.Claim(
         "R1 makes the Dirac-GAN converge, fastest at γ = 2|f'(0)|",
-        f"six log rates within {'5e-3' if rate_error < 5e-3 else 'more than 5e-3'} of the Jacobian's; fastest at γ = {best_gamma:.2f}",
+        f"six log rates within {'5e-4' if rate_error < 5e-4 else 'more than 5e-4'} of the Jacobian's; fastest at γ = {best_gamma:.2f}",
         "Mescheder et al. 2018 (proof): eigenvalues in closed form",
-        rate_error < 5e-3 and abs(best_gamma - 1) < 0.03,
+        rate_error < 5e-4 and abs(best_gamma - 1) < 0.03,
     ),
     show.Claim(
-        "Four objectives find every mode (bar, ours: 8 of 8 on 3 of 3 seeds, share ≥ 0.85)",
+        "Four objectives find every mode (we ask: 8 of 8 on 3 of 3 seeds, share ≥ 0.85)",
         f"{'8 of 8 modes on every seed' if all_modes else 'modes lost'}; high-quality share {show.about(min(qualities.values()))} to "
         + show.about(max(qualities.values())),
         "– (the papers show pictures; Gulrajani et al. 2017 use the same ring with σ/R = 0.01)",
         all_modes and min(qualities.values()) >= 0.85,
     ),
     show.Claim(
-        "A Wasserstein critic needs a constraint (bar, ours: at most 3 modes on average without)",
+        "A Wasserstein critic needs a constraint (β₁ = 0.5; we ask: at most 3 modes on average without)",
         f"without: {spread(unconstrained, 1)} of 8 modes over ten seeds, at most {max(unconstrained)}",
         "Arjovsky et al. 2017: the loss is a distance only for a Lipschitz critic",
         sum(unconstrained) / len(unconstrained) <= 3,
     ),
     show.Claim(
-        "Settings matter more than the objective [3]",
-        f"JSD: middle half of 40 settings at least {narrowest:.3f} wide inside each objective; the seven bests within {distance_of_bests:.3f}",
-        "Lucic et al. 2018, images, FID, 100 settings: MNIST bests 6.7 (WGAN) to 9.8 (minimax), but WGAN-GP 20.3",
-        narrowest > distance_of_bests,
+        "Settings matter more than the objective",
+        f"JSD, sum of squares: settings {of_settings:.0f} %, objective {of_objective:.0f} %; middle half of 40 settings at least "
+        f"{narrowest:.3f} wide inside each objective, the seven bests within {distance_of_bests:.3f}",
+        "Lucic et al. 2018, images, FID, 100 settings: MNIST bests 6.7 (WGAN) to 20.3 (WGAN-GP); minimax 9.8",
+        of_settings > of_objective,
     ),
     show.Claim(
         "Three seeds tell which objective is best",
@@ -1050,7 +1072,7 @@ show.measured(
         max(wins.values()) >= 0.95,
     ),
     show.Claim(
-        "Momentum: β₁ = 0.5, not 0.9 (Radford et al. [2])",
+        "Momentum: β₁ = 0.5, not 0.9 (Radford et al. 2016)",
         f"modes with 0.9: {spread(ruined, 1)}; with 0.5: {spread(stored['tricks']['base']['modes'], 1)} (ten seeds)",
         "Radford et al. 2016, images: 0.9 made training oscillate, 0.5 stabilised it",
         max(ruined) < min(stored["tricks"]["base"]["modes"]),
@@ -1062,7 +1084,7 @@ show.measured(
 #
 # - A GAN is a game. Near its solution the players **turn round** each other, and a step along a circle leads outwards, at any size.
 # - Stability is a matter of eigenvalues: an update comes home if all of them are **inside the unit circle**. R1 puts them there.
-# - What damps the circling (decay, averaging, little momentum, a penalty where D runs away) matters more than the objective.
+# - How you train (decay, averaging, little momentum, a penalty where D runs away) matters more than the objective.
 # - **All modes found** is not **the right density**. Print two metrics, the sampling floor, and enough seeds for your claim.
 #
 # **Read on:** Mescheder, Geiger, Nowozin 2018, *Which training methods for GANs do actually converge?* · Lucic et al. 2018, *Are
