@@ -25,9 +25,15 @@ def no_errors(page):
     assert page.locator("text=Error displaying widget").count() == 0
 
 
+def open_and_run(page, server, path):
+    """Open a notebook, Run All, and see no error."""
+    open_notebook(page, *server, path)
+    run_all(page)
+    no_errors(page)
+
+
 def type_cell(page, code):
     """Run new code at the end of the notebook, as a learner who adds a cell."""
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:move-cursor-down')")
     page.evaluate(
         """async (code) => {
             const app = window.jupyterapp, panel = app.shell.currentWidget, book = panel.content;
@@ -45,9 +51,7 @@ def last_output(page):
 
 
 def test_run_all_and_move_a_slider(server, page):
-    open_notebook(page, *server, "lectures/02_gan_objective.ipynb")
-    run_all(page)
-    no_errors(page)
+    open_and_run(page, server, "lectures/02_gan_objective.ipynb")
     image = outputs(page, ".widget-image").first
     image.scroll_into_view_if_needed()
     before = image.screenshot()
@@ -62,9 +66,7 @@ def test_run_all_and_move_a_slider(server, page):
 
 
 def test_a_point_is_dragged_by_mouse_and_keyboard(server, page):
-    open_notebook(page, *server, "lectures/03_saddle_point.ipynb")
-    run_all(page)
-    no_errors(page)
+    open_and_run(page, server, "lectures/03_saddle_point.ipynb")
     picture = outputs(page, "[role=application]").first
     picture.scroll_into_view_if_needed()
     seen = [picture.screenshot()]
@@ -82,8 +84,7 @@ def test_a_point_is_dragged_by_mouse_and_keyboard(server, page):
 
 
 def test_wrong_answers_are_named_and_nothing_hangs(server, page):
-    open_notebook(page, *server, "lectures/00_start_here.ipynb")
-    run_all(page)
+    open_and_run(page, server, "lectures/00_start_here.ipynb")
     assert outputs(page, "div[role=status] >> text=not started").count() == 2
     for answer, words in {
         "lambda logit: torch.tanh(logit)": "This is tanh",
@@ -96,8 +97,7 @@ def test_wrong_answers_are_named_and_nothing_hangs(server, page):
 
 
 def test_a_training_shows_itself_and_can_be_interrupted(server, page):
-    open_notebook(page, *server, "lectures/00_start_here.ipynb")
-    run_all(page)
+    open_and_run(page, server, "lectures/00_start_here.ipynb")
     type_cell(
         page,
         "import os, time\nos.environ['COURSE_PRESET'] = 'laptop'\nfrom course_lib import fit\n"
