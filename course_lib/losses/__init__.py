@@ -1,3 +1,3 @@
 """Losses: pure functions of tensors, from logits."""
 
-from course_lib.losses import adversarial
+from course_lib.losses import adversarial, variational

@@ -47,26 +47,22 @@ TABLE = {
 }
 
 
-def _positive(**times: float) -> None:
-    for name, value in times.items():
-        if not value > 0:
-            raise ValueError(f"{name} has to be a positive time in ms, not {value}.")
-
-
 @dataclass(frozen=True)
 class SpinEcho:
-    """Spin echo: S = PD (1 - exp(-TR/T1)) exp(-TE/T2), for TE far below TR."""
+    """Spin echo: S = PD (1 - exp(-TR/T1)) exp(-TE/T2), for TE far below TR. ValueError for times that cannot be."""
 
     tr: float
     te: float
 
     def __post_init__(self):
-        _positive(TR=self.tr, TE=self.te)
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ValueError(f"{name.upper()} has to be positive, not {value}.")
         if self.te >= self.tr:
             raise ValueError(f"The echo time TE = {self.te} ms has to be shorter than the repetition time TR = {self.tr} ms.")
 
     def signal(self, t: Tissue) -> float:
-        """Signal of a tissue, in units of PD."""
+        """Signal of a tissue in units of PD; HU for CT."""
         return t.pd * (1 - math.exp(-self.tr / t.t1)) * math.exp(-self.te / t.t2)
 
 
@@ -78,7 +74,6 @@ class InversionRecovery(SpinEcho):
 
     def __post_init__(self):
         super().__post_init__()
-        _positive(TI=self.ti)
         if self.ti + self.te >= self.tr:
             raise ValueError(f"TI + TE = {self.ti + self.te} ms has to be shorter than TR = {self.tr} ms.")
 
@@ -88,7 +83,6 @@ class InversionRecovery(SpinEcho):
         return t1 * math.log(2 / (1 + math.exp(-tr / t1)))
 
     def signal(self, t: Tissue) -> float:
-        """Signal of a tissue, in units of PD."""
         return t.pd * abs(1 - 2 * math.exp(-self.ti / t.t1) + math.exp(-self.tr / t.t1)) * math.exp(-self.te / t.t2)
 
 
@@ -100,11 +94,10 @@ class GradientEcho(SpinEcho):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 < self.angle <= 180:
+        if self.angle > 180:
             raise ValueError(f"The flip angle lies between 0 and 180 degrees, not at {self.angle}.")
 
     def signal(self, t: Tissue) -> float:
-        """Signal of a tissue, in units of PD."""
         a, e1 = math.radians(self.angle), math.exp(-self.tr / t.t1)
         return t.pd * math.sin(a) * (1 - e1) / (1 - e1 * math.cos(a)) * math.exp(-self.te / t.t2s)
 
@@ -114,7 +107,6 @@ class SusceptibilityWeighted(GradientEcho):
     """SWI: the gradient echo times the 4th power of a phase mask, 1 + phase/pi for negative phases. Haacke et al. 2004."""
 
     def signal(self, t: Tissue) -> float:
-        """Signal of a tissue, in units of PD."""
         phase = math.remainder(2 * math.pi * t.shift * self.te / 1000, 2 * math.pi)
         return super().signal(t) * (1 + min(phase, 0.0) / math.pi) ** 4
 
@@ -124,7 +116,6 @@ class CT:
     """Computed tomography: Hounsfield units."""
 
     def signal(self, t: Tissue) -> float:
-        """CT number of a tissue in HU."""
         return t.hu
 
 
