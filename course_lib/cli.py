@@ -29,9 +29,7 @@ def lab(context: typer.Context) -> None:
 @app.command()
 def build(
     numbers: Annotated[list[str] | None, typer.Argument(help="Lectures, such as 02 03; all without.")] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; fail where a product does not follow from its source.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where a product is out of date.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Execute even where nothing changed.")] = False,
 ) -> None:
     """Write lectures/ and the executed solutions/ from solutions/*.py, and the README's table."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
+from IPython import get_ipython
+from IPython.display import display
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm.auto import tqdm
@@ -59,7 +61,7 @@ def fit(
     steps = pick(laptop=steps, smoke=min(steps, SMOKE_STEPS))
     batches = None if batches is None else iter(batches)
     run = _Runner(step, capture)
-    record = _Record(steps)
+    record = _Record()
     stage = _Stage(watch, steps)
     stopped, began = "finished", time.perf_counter()
     try:
@@ -67,7 +69,7 @@ def fit(
             record.add(run(() if batches is None else next(batches)))
             for scheduler in schedulers:
                 scheduler.step()
-            if stage.due():
+            if time.perf_counter() >= stage.next:
                 if record.trouble():
                     break
                 stage.refresh(record.count)
@@ -84,30 +86,26 @@ def fit(
 class _Record:
     """Losses on the device, one row per step, without waiting for the device."""
 
-    def __init__(self, steps: int):
-        self.steps, self.count, self.checked, self.names, self.rows = steps, 0, 0, (), None
+    def __init__(self):
+        self.count, self.checked, self.names, self.rows = 0, 0, (), []
 
     def add(self, losses: dict[str, Tensor] | None) -> None:
         losses = losses or {}
-        if self.count == 0:
-            wrong = [name for name, value in losses.items() if not (isinstance(value, Tensor) and value.ndim == 0)]
-            if wrong:
-                raise TypeError(f"step must return 0-d tensors; {wrong[0]!r} is not one. Return the loss itself, without .item().")
-            self.names = tuple(losses)
-            if losses:
-                first = next(iter(losses.values()))
-                self.rows = torch.full((self.steps, len(losses)), float("nan"), device=first.device)
+        for name, value in losses.items():
+            if not (isinstance(value, Tensor) and value.ndim == 0):
+                raise TypeError(f"step must return 0-d tensors; {name!r} is not one. Return the loss itself, without .item().")
+        self.names = self.names if self.count else tuple(losses)
         if tuple(losses) != self.names:
             raise TypeError(f"step returned the losses {tuple(losses)}, at first {self.names}; return the same ones every time.")
         if losses:
-            self.rows[self.count] = torch.stack([value.detach().to(self.rows.dtype) for value in losses.values()])
+            self.rows.append(torch.stack([value.detach().float() for value in losses.values()]))
         self.count += 1
 
     def trouble(self) -> str:
         """The first loss since the last look that is not finite, as a sentence; empty where all are."""
-        if not self.names:
+        if not self.rows[self.checked :]:
             return ""
-        bad = ~torch.isfinite(self.rows[self.checked : self.count])
+        bad = ~torch.isfinite(torch.stack(self.rows[self.checked :]))
         if bad.any():
             row, column = (int(i) for i in bad.nonzero()[0])
             self.count = self.checked + row + 1
@@ -116,7 +114,8 @@ class _Record:
         return ""
 
     def losses(self) -> dict[str, Tensor]:
-        return {name: self.rows[: self.count, i].cpu() for i, name in enumerate(self.names)}
+        columns = torch.stack(self.rows[: self.count]).cpu().T if self.rows else ()
+        return dict(zip(self.names, columns, strict=True))
 
 
 class _Stage:
@@ -126,18 +125,15 @@ class _Stage:
         self.watch, self.live = watch, not headless()
         seen = self.live and ("ipykernel" in sys.modules or sys.stderr.isatty())
         self.bar = tqdm(total=steps, leave=False, disable=not seen)
-        self.handle, self.last, self.interval = None, time.perf_counter(), REFRESH
-
-    def due(self) -> bool:
-        return time.perf_counter() - self.last >= self.interval
+        self.handle, self.next = None, time.perf_counter() + REFRESH
 
     def refresh(self, count: int) -> None:
         began = time.perf_counter()
         if self.live:
             self.bar.update(count - self.bar.n)
             self._draw()
-        self.last = time.perf_counter()
-        self.interval = max(REFRESH, 20 * (self.last - began))  # at most a twentieth of the time goes into pictures
+        ended = time.perf_counter()
+        self.next = ended + max(REFRESH, 20 * (ended - began))  # at most a twentieth of the time goes into pictures
 
     def close(self, log: Log) -> None:
         self.bar.update(log.steps - self.bar.n)  # a bar that ends short of its total stays, in red
@@ -147,12 +143,7 @@ class _Stage:
             print(f"Training {log.stopped} (of {self.bar.total}). {log.steps} steps are kept.", file=sys.stderr)
 
     def _draw(self) -> None:
-        if self.watch is None or "IPython" not in sys.modules:
-            return
-        from IPython import get_ipython
-        from IPython.display import display
-
-        if get_ipython() is None:
+        if self.watch is None or get_ipython() is None:
             return
         bundle = self.watch()._repr_mimebundle_()
         if self.handle is None:

@@ -24,8 +24,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError")
 SECRET_TAGS = {"notes", "answer-only"}  # cells that students do not get
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# what a notebook can reach: a change here calls for a new execution
-REACHED = ("device.py", "fit.py", "optim.py", "data", "nets", "losses", "metrics", "show", "exercises/*.py")
+UNREACHED = {"authoring", "lab", "cli.py"}  # by notebooks: all else in the library calls for a new execution when it changes
 
 
 class Drift(Exception):
@@ -69,8 +68,6 @@ def read(source: Path):
         base = cell.metadata.get("nbgrader", {}).get("grade_id") or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
         seen[base] = seen.get(base, 0) + 1
         cell.id = base if seen[base] == 1 else f"{base}-{seen[base]}"
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
     return notebook
 
 
@@ -84,16 +81,15 @@ def about(source: Path) -> dict:
     return jupytext.read(source).metadata["course"]
 
 
-def _map(columns: int = 3) -> str:
-    """The lectures as boxes that link to their notebooks."""
-    box = '<td style="border:2px solid #0072B2;padding:10px;text-align:left;vertical-align:top">{}</td>'
-    boxes = [
-        box.format(
-            f'<b><a href="{s.stem}.ipynb">{s.stem[:2]} {a["title"]}</a></b><br>slides {a["slides"]}<br><i>{a["measures"]}</i>'
-        )
-        for s, a in ((s, about(s)) for s in sources())
-    ]
-    rows = ("".join(boxes[i : i + columns]) for i in range(0, len(boxes), columns))
+def _map() -> str:
+    """The lectures as boxes that link to their notebooks, three in a row."""
+    boxes = []
+    for source in sources():
+        lecture = about(source)
+        link = f'<b><a href="{source.stem}.ipynb">{source.stem[:2]} {lecture["title"]}</a></b>'
+        style = "border:2px solid #0072B2;padding:10px;text-align:left;vertical-align:top"
+        boxes.append(f'<td style="{style}">{link}<br>slides {lecture["slides"]}<br><i>{lecture["measures"]}</i></td>')
+    rows = ("".join(boxes[i : i + 3]) for i in range(0, len(boxes), 3))
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
@@ -135,36 +131,21 @@ def dump(notebook) -> str:
 def fingerprint(source: Path) -> str:
     """Hash of everything the outputs follow from: the source, the library below it, the catalogue, the pinned versions."""
     library = ROOT / "course_lib"
-    paths = [p for pattern in REACHED for p in sorted(library.glob(pattern))]
-    files = [f for p in paths for f in (sorted(p.rglob("*")) if p.is_dir() else [p])]
+    reached = [p for p in sorted(library.rglob("*")) if p.relative_to(library).parts[0] not in UNREACHED]
+    files = [p for p in reached if p.suffix in (".py", ".json", ".csv")]
     files += [ROOT / "exercises" / source.name, ROOT / "constraints.txt", source]
-    digest = hashlib.sha256()
-    for file in files:
-        if file.suffix in (".py", ".json", ".txt"):
-            digest.update(file.read_text(encoding="utf-8").encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256("".join(f.read_text(encoding="utf-8") for f in files).encode()).hexdigest()[:16]
 
 
 def execute(notebook, folder: Path, timeout: int = 600):
-    """Run all cells with nobody watching; keep what is stable: no widget state, no times, counts from 1."""
-    environment = {**os.environ, "COURSE_HEADLESS": "1", "COURSE_PRESET": os.environ.get("COURSE_PRESET", "laptop")}
-    client = NotebookClient(
-        notebook, timeout=timeout, record_timing=False, store_widget_state=False, resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute(env=environment, cleanup_kc=True)
-    count = 0
+    """Run all cells in a kernel of their own with nobody watching; keep what is stable: no widget state, no times."""
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=timeout, record_timing=False, store_widget_state=False, resources=place)
+    client.execute(env={"COURSE_PRESET": "laptop", **os.environ, "COURSE_HEADLESS": "1"}, cleanup_kc=True)
     for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        if cell.source.strip():
-            count += 1
-            cell.execution_count = count
-        for output in cell.outputs:
-            if "execution_count" in output:
-                output["execution_count"] = count
+        for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output["data"].pop(WIDGET, None)
-    notebook.metadata.pop("widgets", None)
     return notebook
 
 
@@ -173,45 +154,54 @@ def build(source: Path, force: bool = False, say=print) -> None:
     notebook, began = read(source), time.perf_counter()
     if write(ROOT / "lectures" / f"{source.stem}.ipynb", dump(student(notebook))):
         say(f"lectures/{source.stem}.ipynb written")
-    target, mark = source.with_suffix(".ipynb"), fingerprint(source)
-    stored = nbformat.read(target, 4) if target.exists() and not force else None
-    if stored and stored.metadata.get("course", {}).get("fingerprint") == mark and _cells(stored) == _cells(notebook):
+    if not force and not _stale(source, notebook):
         say(f"solutions/{source.stem}.ipynb is up to date")
         return
-    solved = execute(notebook, target.parent)
+    mark = fingerprint(source)  # before the run, which takes a while: a change meanwhile must not count as executed
+    solved = execute(notebook, source.parent)
     solved.metadata["course"]["fingerprint"] = mark
-    write(target, dump(solved))
+    write(source.with_suffix(".ipynb"), dump(solved))
     say(f"solutions/{source.stem}.ipynb executed in {time.perf_counter() - began:.0f} s")
 
 
-def _cells(notebook) -> list[tuple]:
-    return [(c.id, c.cell_type, c.source, dict(c.metadata)) for c in notebook.cells]
+def _stale(source: Path, notebook) -> str:
+    """What is wrong with the executed notebook, in words; empty where it follows from its source."""
+
+    def cells(book) -> list[tuple]:
+        return [(c.id, c.cell_type, c.source, dict(c.metadata)) for c in book.cells]
+
+    path = source.with_suffix(".ipynb")
+    if not path.exists():
+        return "is missing"
+    stored = nbformat.read(path, 4)
+    if cells(stored) != cells(notebook):
+        return "has other cells than its source"
+    if any(c.cell_type == "code" and c.source.strip() and c.execution_count is None for c in stored.cells):
+        return "holds cells that were never run, which no test would compare"
+    if stored.metadata.get("course", {}).get("fingerprint") != fingerprint(source):
+        return "was executed with another source, library, or pinned versions"
+    return ""
 
 
 def check(source: Path) -> None:
     """Drift where a product of this lecture does not follow from its source. Executes nothing."""
     notebook, name = read(source), source.stem
     again = f"Run `course build {name[:2]}`."
-    lecture, solved = ROOT / "lectures" / f"{name}.ipynb", source.with_suffix(".ipynb")
-    for path in (lecture, solved):
-        if not path.exists():
-            raise Drift(f"{path.relative_to(ROOT)} is missing. {again}")
-    if lecture.read_text(encoding="utf-8") != dump(student(notebook)):
-        raise Drift(f"lectures/{name}.ipynb does not follow from its source: was it edited by hand? {again}")
-    stored = nbformat.read(solved, 4)
-    if _cells(stored) != _cells(notebook):
-        raise Drift(f"solutions/{name}.ipynb has other cells than its source. {again}")
-    if any(c.cell_type == "code" and c.source.strip() and c.execution_count is None for c in stored.cells):
-        raise Drift(f"solutions/{name}.ipynb holds cells that were never run, which no test would compare. {again}")
-    if stored.metadata.get("course", {}).get("fingerprint") != fingerprint(source):
-        raise Drift(f"solutions/{name}.ipynb was executed with another source, library, or pinned versions. {again}")
+    lecture = ROOT / "lectures" / f"{name}.ipynb"
+    if not lecture.exists() or lecture.read_text(encoding="utf-8") != dump(student(notebook)):
+        raise Drift(f"lectures/{name}.ipynb is missing, or does not follow from its source: was it edited by hand? {again}")
+    if trouble := _stale(source, notebook):
+        raise Drift(f"solutions/{name}.ipynb {trouble}. {again}")
     missing = set(exercises(topic(source))) - set(re.findall(r'check\("([^"]+)"', "\n".join(c.source for c in notebook.cells)))
     if missing:
         raise Drift(f"solutions/{name}.py never checks {', '.join(sorted(missing))}.")
 
 
-def readme_table() -> str:
-    """One row per lecture: title, slides, what you will measure, seconds solved and unsolved."""
+def _readme() -> str:
+    """The README with its table renewed; a row per lecture: title, slides, what you will measure, seconds solved and unsolved."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    if START not in text or STOP not in text:
+        raise Drift(f"README.md has lost its markers {START} and {STOP}.")
     stored = ROOT / "benchmarks" / "results" / "notebooks.json"
     times = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {"machine": "no machine yet", "seconds": {}}
     rows = ["| lecture | slides | what you will measure | seconds¹ |", "| --- | --- | --- | --- |"]
@@ -222,23 +212,16 @@ def readme_table() -> str:
         link = f"[{source.stem[:2]} {header['title']}](lectures/{source.stem}.ipynb)"
         rows.append(f"| {link} | {header['slides']} | {header['measures']} | {shown} |")
     note = f"¹ Run All, solved / with nothing solved, on {times['machine']}; measured by `python benchmarks/notebooks.py`."
-    return "\n".join([*rows, "", note])
-
-
-def _fill(text: str) -> str:
-    if START not in text or STOP not in text:
-        raise Drift(f"README.md has lost its markers {START} and {STOP}.")
-    return re.sub(f"(?s){re.escape(START)}.*{re.escape(STOP)}", lambda _: f"{START}\n{readme_table()}\n{STOP}", text)
+    table = "\n".join([START, *rows, "", note, STOP])
+    return re.sub(f"(?s){re.escape(START)}.*{re.escape(STOP)}", lambda _: table, text)
 
 
 def write_map() -> None:
     """Put the table into the README."""
-    readme = ROOT / "README.md"
-    write(readme, _fill(readme.read_text(encoding="utf-8")))
+    write(ROOT / "README.md", _readme())
 
 
 def check_map() -> None:
     """Drift where the README's table is out of date."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    if _fill(text) != text:
+    if (ROOT / "README.md").read_text(encoding="utf-8") != _readme():
         raise Drift("README.md's table of lectures is out of date. Run `course build`.")

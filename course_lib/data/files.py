@@ -100,10 +100,8 @@ def _download(url: str, part: Path, target: str) -> None:
 
 def _fetch(name: str, file: str) -> Path:
     """The checked file of a set in the cache, downloaded where it is missing; whole or not at all."""
-    try:
-        import pooch
-    except ImportError:
-        raise DataError("Downloads need the package pooch: pip install pooch.") from None
+    import pooch
+
     pooch.get_logger().setLevel("WARNING")
     folder = Path(os.environ.get("COURSE_DATA") or pooch.os_cache("generative-models-course")) / name
     part, troubles = folder / f"{file}.part", []

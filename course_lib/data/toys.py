@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,14 +93,12 @@ class Curves(Toy):
 
     curves: callable
     std: float
-    nodes: int = 400
 
     def __post_init__(self):
-        import numpy as np
-
-        t, weight = np.polynomial.legendre.leggauss(self.nodes)
-        self._points = self.curves(torch.as_tensor((t + 1) / 2)).to(default_device())
-        self._weight = torch.as_tensor(weight / 2, device=default_device())
+        t, weight = np.polynomial.legendre.leggauss(400)
+        points = self.curves(torch.as_tensor((t + 1) / 2))
+        self._points = points.flatten(0, 1).to(default_device())
+        self._log_weight = torch.as_tensor(weight / 2 / len(points), device=default_device()).log().repeat(len(points))
         reach = self._points.abs().max().item() + 5 * self.std
         self.box = (-reach, reach)
 
@@ -109,10 +108,8 @@ class Curves(Toy):
         return curves[which, torch.arange(n, device=curves.device)] + self.std * torch.randn(n, 2, **where)
 
     def log_prob(self, x):
-        points, weight = self._points.flatten(0, 1).to(x), self._weight.to(x)
-        squared = torch.cdist(x.reshape(-1, 2), points, compute_mode="donot_use_mm_for_euclid_dist").square()
-        log_weight = (weight / len(self._points)).log().repeat(len(self._points))
-        log_p = torch.logsumexp(log_weight - 0.5 * squared / self.std**2, -1)
+        squared = torch.cdist(x.reshape(-1, 2), self._points.to(x), compute_mode="donot_use_mm_for_euclid_dist").square()
+        log_p = torch.logsumexp(self._log_weight.to(x) - 0.5 * squared / self.std**2, -1)
         return (log_p - 2 * math.log(self.std) - LOG_2PI).view(x.shape[:-1])
 
 
@@ -140,7 +137,7 @@ def spirals(std: float = 0.05, turns: float = 1.25) -> Curves:
 
 @dataclass(eq=False)
 class Pinwheel(Toy):
-    """`arms` elongated Gaussians, every point turned by an angle that grows with its radius.
+    """A wheel of bent arms, far from Gaussian: elongated Gaussians, every point turned by an angle that grows with its radius.
 
     Such a turn keeps areas (its Jacobian has determinant 1), so the density is the unturned one: exact.
     """
@@ -174,6 +171,4 @@ class Pinwheel(Toy):
         return torch.logsumexp(-0.5 * squared, -1) - log_norm
 
 
-def pinwheel(arms: int = 5, twist: float = 1.5) -> Pinwheel:
-    """A wheel of bent arms: a two-dimensional distribution that is far from Gaussian."""
-    return Pinwheel(arms, twist)
+pinwheel = Pinwheel  # called as its sisters are

@@ -1,76 +1,61 @@
 """The instant check: find the learner's answer by name, try it on fresh inputs, say what is wrong, never raise, never block."""
 
 import ast
-import functools
 import inspect
 import secrets
 import sys
 import textwrap
 from typing import Any
 
+from IPython import get_ipython
+from IPython.display import display
+
 from course_lib.exercises.feedback import Feedback, explain_error
 from course_lib.exercises.guard import call
 from course_lib.exercises.registry import find
-from course_lib.exercises.spec import Attempt, Exercise, Nonsense, Outputs
+from course_lib.exercises.spec import Exercise, Mistake, Nonsense, Outputs
 
 _latest: dict[str, Feedback] = {}
 _hints_shown: dict[str, int] = {}
 
 
-def _attempt(exercise: Exercise, answer: Any, args: tuple) -> Attempt:
-    """One answer on one case; what a learner's code raises is kept, except what must stop the whole check."""
+def _attempt(exercise: Exercise, answer: Any, args: tuple) -> Outputs | Exception:
+    """One answer on one case: arrays, or what it raised (Nonsense among it), except what must stop the whole check."""
     try:
-        return Attempt(outputs=exercise.run(answer, args))
-    except Nonsense as nonsense:
-        return Attempt(nonsense=str(nonsense))
+        return exercise.run(answer, args)
     except Exception as error:
-        return Attempt(error=error)
+        return error
 
 
-@functools.lru_cache(maxsize=256)
-def _expected(exercise_id: str, seed: int) -> dict[str, Outputs]:
-    exercise = find(exercise_id)
-    return {label: exercise.expect(args) for label, args in exercise.cases(seed).items()}
-
-
-def _alike(exercise: Exercise, mine: Attempt, other: Attempt) -> bool:
-    if mine.outputs is None or other.outputs is None:
-        return (mine.nonsense, repr(mine.error)) == (other.nonsense, repr(other.error))
-    return exercise.matches(mine.outputs, other.outputs)
-
-
-def _diagnose(exercise: Exercise, label: str, args: tuple, mine: Attempt) -> str:
-    """The sentence of the catalogued mistake that the learner's outputs show, or empty."""
-    for mistake in exercise.mistakes:
-        if mistake.sign is not None:
-            if mine.outputs is not None and mistake.sign(mine.outputs):
-                return mistake.sentence
-        elif _alike(exercise, mine, _attempt(exercise, mistake.variant, args)):
-            return mistake.sentence
-    return ""
+def _shows(exercise: Exercise, mistake: Mistake, args: tuple, mine: Outputs | Exception) -> bool:
+    """True where the learner's attempt makes this mistake."""
+    if mistake.sign is not None:
+        return isinstance(mine, dict) and bool(mistake.sign(mine))
+    other = _attempt(exercise, mistake.variant, args)
+    return exercise.matches(mine, other) if isinstance(mine, dict) and isinstance(other, dict) else repr(mine) == repr(other)
 
 
 def assess(exercise: Exercise, answer: Any, seed: int) -> Feedback:
     """Judge an answer on the cases of one seed. Everything of the learner's runs in here; so guard it with `call`."""
-    if not exercise.started(answer):
+    if answer is ... or answer is None:  # what a stub leaves behind
         return Feedback(exercise, "open", _OPEN)
-    cases, expected = exercise.cases(seed), _expected(exercise.id, seed)
-    passed, first = [], None
+    cases, passed, first = exercise.cases(seed), [], None
     for label, args in cases.items():
+        expected = exercise.expect(args)  # first: a learner's code might change what the arguments hold
         mine = _attempt(exercise, answer, args)
-        if isinstance(mine.error, NotImplementedError) and not str(mine.error):  # a stub's; torch gives a text with its own
+        if isinstance(mine, NotImplementedError) and not str(mine):  # a stub's; torch gives a text with its own
             return Feedback(exercise, "open", _OPEN)
-        trouble = mine.nonsense or ("error" if mine.error else exercise.judge(mine.outputs, expected[label]))
+        trouble = exercise.judge(mine, expected) if isinstance(mine, dict) else str(mine) or "error"
         passed.append((label, not trouble))
         if trouble and first is None:
             first = (label, args, mine, trouble)
     if first is None:
-        return Feedback(exercise, "correct", exercise.praise(mine.outputs), passed, share=1.0)
+        return Feedback(exercise, "correct", exercise.praise(mine), passed, share=1.0)
     label, args, mine, trouble = first
-    share = exercise.share(passed, mine.outputs)
-    known = _diagnose(exercise, label, args, mine)
-    if mine.error is not None:
-        message, trace = explain_error(mine.error, exercise.seconds)
+    share = exercise.share(passed, mine if isinstance(mine, dict) else None)
+    known = next((m.sentence for m in exercise.mistakes if _shows(exercise, m, args, mine)), "")
+    if isinstance(mine, Exception) and not isinstance(mine, Nonsense):
+        message, trace = explain_error(mine, exercise.seconds)
         return Feedback(exercise, "error", f"{known} ({message})" if known else message, passed, trace, share=share)
     place = "" if len(cases) == 1 or passed[0][0] == label else f"On {label}: "
     message = f"{known} {trouble}" if known and exercise.scored and trouble != known else known or place + trouble
@@ -104,7 +89,7 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
         if isinstance(error, Exception):  # a learner's exceptions are caught further in: this one is ours
             message = f"The check itself failed, which is the course's fault, not yours ({message})."
         feedback = Feedback(exercise, "error", message, trace=trace)
-    feedback.printed = printed
+    feedback.printed = f"Your code printed:\n{printed}" if printed else ""
     good = feedback.outcome == "correct"
     if not good and not plain:
         feedback.goes_on = f"The notebook goes on with the course's own {exercise.name}, so nothing below waits for you."
@@ -116,11 +101,9 @@ def check(exercise_id: str, answer: Any = _MISSING) -> Any:
 
 def _show(thing: Any) -> None:
     """Display feedback, or text (Markdown that reads as text too); print it where there is no notebook."""
-    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
+    if get_ipython() is None:
         print(thing)
         return
-    from IPython.display import display
-
     text = isinstance(thing, str)
     display({"text/plain": thing, "text/markdown": thing} if text else thing, raw=text)
 

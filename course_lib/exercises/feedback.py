@@ -1,7 +1,6 @@
 """The five outcomes of a check, as HTML that also reads as text. Wording only: nothing is decided here."""
 
 import html
-import linecache
 import re
 import traceback
 from dataclasses import dataclass, field
@@ -44,8 +43,7 @@ class Feedback:
         return "Tried on " + ", ".join(f"{label} {'✓' if ok else '✗'}" for label, ok in self.passed) + "."
 
     def __str__(self) -> str:
-        lines = [self.heading(), self.message, self.properties(), self.trace]
-        lines += [f"Your code printed:\n{self.printed}" if self.printed else "", self.goes_on]
+        lines = [self.heading(), self.message, self.properties(), self.trace, self.printed, self.goes_on]
         return "\n".join(line for line in lines if line)
 
     __repr__ = __str__
@@ -59,14 +57,13 @@ class Feedback:
             return f'<{tag} style="{style}">{inside}</{tag}>' if text else ""
 
         code = "margin:4px 0;padding:6px 10px;background:#8882;white-space:pre-wrap;overflow-wrap:anywhere;font-size:90%"
-        printed = f"Your code printed:\n{self.printed}" if self.printed else ""
         return (
             f'<div role="status" style="border-left:6px solid {colour};padding:2px 14px;margin:6px 0;max-width:62em">'
             + f"<b>{html.escape(self.heading())}</b>"
             + block("p", self.message)
             + block("p", self.properties(), "margin:4px 0;opacity:.85")
             + block("pre", self.trace, code)
-            + block("pre", printed, code)
+            + block("pre", self.printed, code)
             + block("p", self.goes_on, "margin:4px 0;opacity:.85")
             + "</div>"
         )
@@ -83,15 +80,9 @@ def explain_error(error: BaseException, seconds: float) -> tuple[str, str]:
     if isinstance(error, RecursionError):
         return "The function calls itself without end.", ""
     text = str(error).strip() or "without a message"
-    return f"{type(error).__name__}: {text[:400]}", _where(error)
-
-
-def _where(error: BaseException) -> str:
-    """The lines of the learner's own cells on the way to the exception, the deepest last."""
-    lines = []
+    lines = []  # of the learner's own cells on the way to the exception, the deepest last
     for frame in traceback.extract_tb(error.__traceback__):
         inside = "course_lib" in frame.filename or "site-packages" in frame.filename or frame.filename.startswith("<frozen")
-        source = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
-        if not inside and source:
-            lines.append(f"line {frame.lineno} of {frame.name}:  {source[:200]}")
-    return "\n".join(lines[-4:])
+        if frame.line and not inside:
+            lines.append(f"line {frame.lineno} of {frame.name}:  {frame.line[:200]}")
+    return f"{type(error).__name__}: {text[:400]}", "\n".join(lines[-4:])

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 
 import torch
+from IPython import get_ipython
 
 
 class TimeLimit(BaseException):
@@ -21,21 +22,18 @@ class TimeLimit(BaseException):
 
 
 class Sink(io.TextIOBase):
-    """A text stream that keeps the first `most` characters and counts the rest."""
+    """A text stream that keeps the first 2000 characters and counts the rest."""
 
-    def __init__(self, most: int = 2000):
-        self.most, self.kept, self.dropped = most, [], 0
+    kept, length = "", 0
 
     def write(self, text: str) -> int:
-        room = max(0, self.most - sum(map(len, self.kept)))
-        if room:
-            self.kept.append(text[:room])
-        self.dropped += max(0, len(text) - room)
+        self.kept += text[: 2000 - len(self.kept)]
+        self.length += len(text)
         return len(text)
 
     def text(self) -> str:
-        kept = "".join(self.kept).rstrip()
-        return kept + (f"\n… and {self.dropped} more characters" if self.dropped else "")
+        dropped = self.length - len(self.kept)
+        return self.kept.rstrip() + (f"\n… and {dropped} more characters" if dropped else "")
 
 
 @contextlib.contextmanager
@@ -79,8 +77,7 @@ def _by_signal(seconds: float):
 def _by_thread(seconds: float):
     target, done = threading.get_ident(), threading.Event()
 
-    def watch():
-        wait = seconds
+    def watch(wait=seconds):
         while not done.wait(wait):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(TimeLimit))
             wait = 1.0
@@ -101,9 +98,7 @@ def _no_exit():
     def leave(code=None):
         raise SystemExit(code)
 
-    places = [vars(builtins)]
-    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
-        places.append(shell.user_ns)
+    places = [vars(builtins)] + ([shell.user_ns] if (shell := get_ipython()) else [])
     saved = [(place, name, place[name]) for place in places for name in ("exit", "quit") if name in place]
     for place, name, _ in saved:
         place[name] = leave

@@ -6,7 +6,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.device import generator
-from course_lib.exercises.spec import Exercise, Nonsense, Outputs, as_tensor, difference
+from course_lib.exercises.spec import Exercise, Mistake, Nonsense, Outputs, as_tensor, difference
 from course_lib.metrics import energy_distance
 
 
@@ -24,6 +24,16 @@ def _copy(arg: Any, wants_gradient: bool) -> Any:
     arg = arg.detach().clone()
     # a clone of the leaf, so that a change in place is caught below and not by autograd
     return arg.requires_grad_().clone() if wants_gradient and arg.is_floating_point() else arg
+
+
+def _slopes(outputs: Iterable[Tensor], inputs: list[Tensor]) -> list[Tensor]:
+    """d(weighted sum of the outputs)/d(input) for every input; an empty tensor where no gradient arrives."""
+    roots = [o for o in outputs if o.requires_grad]
+    if not roots or not inputs:
+        return [torch.empty(0)] * len(inputs)
+    # fixed unequal weights: a plain sum would hide errors that cancel
+    total = sum((o * torch.cos(torch.arange(o.numel(), dtype=o.dtype).view(o.shape))).sum() for o in roots)
+    return [torch.empty(0) if s is None else s for s in torch.autograd.grad(total, inputs, allow_unused=True)]
 
 
 @dataclass
@@ -37,30 +47,20 @@ class Function(Exercise):
     def run(self, answer, args):
         if not callable(answer):
             raise Nonsense(f"`{self.name}` is a {type(answer).__name__}, not a function.")
-        names = list(inspect.signature(self.reference).parameters)
-        mine = [_copy(arg, name in self.gradients) for name, arg in zip(names, args, strict=True)]
-        result = answer(*mine)
-        several = isinstance(result, tuple)
-        results = result if several else (result,)
-        outputs: Outputs = {}
-        for i, value in enumerate(results):
-            where = f"Result {i + 1} of {len(results)}" if several else "The result"
-            outputs[where] = as_tensor(value, "It" if not several else f"At place {i + 1} it")
-        self._gradients(outputs, dict(zip(names, mine, strict=True)))
-        for name, before, after in zip(names, args, mine, strict=True):
-            if isinstance(before, Tensor) and not torch.equal(before, after.detach()):
+        before = dict(zip(inspect.signature(self.reference).parameters, args, strict=True))
+        mine = {name: _copy(arg, name in self.gradients) for name, arg in before.items()}
+        result = answer(*mine.values())
+        if isinstance(result, tuple):
+            outputs = {f"Result {i} of {len(result)}": as_tensor(r, f"At place {i} it") for i, r in enumerate(result, 1)}
+        else:
+            outputs = {"The result": as_tensor(result)}
+        wanted = [name for name in self.gradients if isinstance(mine[name], Tensor)]
+        slopes = _slopes(outputs.values(), [mine[name] for name in wanted])
+        outputs |= {f"The gradient with respect to {name}": slope for name, slope in zip(wanted, slopes, strict=True)}
+        for name, arg in before.items():
+            if isinstance(arg, Tensor) and not torch.equal(arg, mine[name].detach()):
                 raise Nonsense(f"The function changed its argument `{name}` in place. Compute a new tensor instead.")
         return {name: value.detach().cpu() for name, value in outputs.items()}
-
-    def _gradients(self, outputs: Outputs, args: dict[str, Any]) -> None:
-        """Add d(weighted sum of the outputs)/d(argument) for the wanted arguments; an empty tensor where none arrives."""
-        wanted = [name for name in self.gradients if isinstance(args[name], Tensor)]
-        roots = [value for value in outputs.values() if value.requires_grad]
-        # fixed unequal weights: a plain sum would hide errors that cancel
-        total = sum((r * torch.cos(torch.arange(r.numel(), dtype=r.dtype).view(r.shape))).sum() for r in roots)
-        slopes = torch.autograd.grad(total, [args[n] for n in wanted], allow_unused=True) if roots else [None] * len(wanted)
-        for name, slope in zip(wanted, slopes, strict=True):
-            outputs[f"The gradient with respect to {name}"] = torch.empty(0) if slope is None else slope
 
     def judge(self, got, expected):
         results = [name for name in expected if "gradient" not in name]
@@ -79,7 +79,7 @@ class Function(Exercise):
         return ""
 
 
-def _count(names: list) -> str:
+def _count(names: Collection) -> str:
     return "one tensor" if len(names) == 1 else f"{len(names)} tensors"
 
 
@@ -103,19 +103,16 @@ class Sampler(Exercise):
         draws = [as_tensor(answer(*args, self.samples, generator(s))) for s in (seed, seed, seed + 1)]
         if not all(d.is_floating_point() for d in draws):
             raise Nonsense("The samples are not floating-point numbers.")
-        same, fresh = torch.equal(draws[0], draws[1]), not torch.equal(draws[0], draws[2])
-        return {
-            "samples": draws[0].detach().cpu(),
-            "uses the generator": torch.tensor(same),
-            "draws afresh": torch.tensor(fresh),
-        }
+        repeats, varies = torch.equal(draws[0], draws[1]), not torch.equal(draws[0], draws[2])
+        return {"samples": draws[0].detach().cpu(), "repeats and varies": torch.tensor([repeats, varies])}
 
     def judge(self, got, expected):
         if trouble := self._distance(got["samples"], expected["samples"]):
             return trouble
-        if not got["uses the generator"]:
+        repeats, varies = got["repeats and varies"].tolist()
+        if not repeats:
             return "Two calls with equally seeded generators gave different samples: pass `generator` on to every random call."
-        if not got["draws afresh"]:
+        if not varies:
             return "Another seed gave the very same samples: nothing random is drawn from `generator`."
         return ""
 
@@ -125,17 +122,16 @@ class Sampler(Exercise):
             return f"The samples have shape {tuple(a.shape)}; {tuple(b.shape)} is wanted."
         if not torch.isfinite(a).all():
             return "Some samples are NaN or infinite."
-        distance = energy_distance(a.double().reshape(len(a), -1), b.double().reshape(len(b), -1))
-        means = " and ".join(f"{t.double().mean().item():.2f} ± {t.double().std().item():.2f}" for t in (a, b))
+        a, b = (t.double().reshape(len(t), -1) for t in (a, b))
+        distance = energy_distance(a, b)
         if distance <= self.limit:
             return ""
-        return (
-            f"The samples follow another distribution: energy distance {distance:.3f} (at most {self.limit:g}); "
-            f"mean ± std of all coordinates, yours and wanted: {means}."
-        )
+        measured = f"energy distance {distance:.3f} (at most {self.limit:g})"
+        means = " and ".join(f"{t.mean().item():.2f} ± {t.std().item():.2f}" for t in (a, b))
+        return f"The samples follow another distribution: {measured}; mean ± std of all coordinates, yours and wanted: {means}."
 
     def matches(self, got, other):
-        same = all(bool(got[flag]) == bool(other[flag]) for flag in ("uses the generator", "draws afresh"))
+        same = torch.equal(got["repeats and varies"], other["repeats and varies"])
         return same and not self._distance(got["samples"], other["samples"])
 
 
@@ -146,8 +142,6 @@ class Module(Exercise):
     Shapes of the outputs, number of parameters, a gradient at every parameter, rows of a batch that do not mix.
     """
 
-    independent_rows: bool = True
-
     def run(self, answer, args):
         if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
             raise Nonsense(f"`{self.name}` is not a class that inherits from nn.Module.")
@@ -156,21 +150,17 @@ class Module(Exercise):
             torch.manual_seed(0)
             net = answer(*build).to(x.device, x.dtype)
         outputs = self._call(net, x)
-        total = sum((o * torch.cos(torch.arange(o.numel(), dtype=o.dtype).view(o.shape))).sum() for o in outputs)
         parameters = list(net.parameters())
-        reached = torch.autograd.grad(total, parameters, allow_unused=True) if total.requires_grad and parameters else []
-        alone = self._call(net, x[:1])
-        mixed = any(
-            not torch.allclose(o[:1], a, atol=1e-6) for o, a in zip(outputs, alone, strict=True) if o.shape[1:] == a.shape[1:]
-        )
-        result = {f"The shape of output {i + 1}": torch.tensor(o.shape) for i, o in enumerate(outputs)}
-        result["The number of parameters"] = torch.tensor(sum(p.numel() for p in parameters))
-        result["parameters without gradient"] = torch.tensor(
-            sum(g is None or not g.abs().sum() for g in reached) if reached else len(parameters)
-        )
-        result["rows mix"] = torch.tensor(mixed)
-        result["not finite"] = torch.tensor(not all(torch.isfinite(o).all() for o in outputs))
-        return result
+        slopes = _slopes(outputs, parameters)  # before another call, which may change the net's buffers
+        pairs = zip(outputs, self._call(net, x[:1]), strict=True)  # the whole batch, and its first row alone
+        figures = {
+            "The number of parameters": sum(p.numel() for p in parameters),
+            "parameters without gradient": sum(not slope.any() for slope in slopes),
+            "rows mix": any(not torch.allclose(o[:1], a, atol=1e-6) for o, a in pairs if o.shape[1:] == a.shape[1:]),
+            "not finite": not all(torch.isfinite(o).all() for o in outputs),
+        }
+        figures |= {f"The shape of output {i}": o.shape for i, o in enumerate(outputs, 1)}
+        return {name: torch.tensor(figure) for name, figure in figures.items()}
 
     @staticmethod
     def _call(net: nn.Module, x: Tensor) -> list[Tensor]:
@@ -178,18 +168,18 @@ class Module(Exercise):
         return [as_tensor(r, "The forward pass") for r in (result if isinstance(result, tuple) else (result,))]
 
     def judge(self, got, expected):
-        shapes = [[k for k in d if k.startswith("The shape")] for d in (got, expected)]
-        if shapes[0] != shapes[1]:
-            return f"The forward pass returned {_count(shapes[0])}; {_count(shapes[1])} are wanted."
-        for name in shapes[1]:
-            if got[name].tolist() != expected[name].tolist():
-                return f"{name} is {tuple(got[name].tolist())}; {tuple(expected[name].tolist())} is wanted."
+        mine, wanted = ({k: tuple(v.tolist()) for k, v in d.items() if k.startswith("The shape")} for d in (got, expected))
+        if mine.keys() != wanted.keys():
+            return f"The forward pass returned {_count(mine)}; {_count(wanted)} are wanted."
+        for name in wanted:
+            if mine[name] != wanted[name]:
+                return f"{name} is {mine[name]}; {wanted[name]} is wanted."
         count, wanted = (int(d["The number of parameters"]) for d in (got, expected))
         if count != wanted:
             return f"The net has {count} parameters; {wanted} are wanted. A layer, a bias, or a size differs."
         if got["parameters without gradient"]:
             return f"{int(got['parameters without gradient'])} parameter tensors get no gradient: a layer is made but not used."
-        if self.independent_rows and got["rows mix"]:
+        if got["rows mix"]:
             return "A row's output depends on the other rows of the batch. Nothing here should mix them."
         return "The output is NaN or infinite." if got["not finite"] else ""
 
@@ -215,24 +205,22 @@ class Value(Exercise):
 
 def value(exercise_id: str, name: str, answer: float, *, wrong: dict[float, str], spellings: Sequence = (), **options) -> Value:
     """A number to be found; `wrong` maps tempting numbers to the sentence each earns."""
-    exercise = Value(exercise_id, name, answer, spellings=[answer, *spellings], **options)
-    for number, sentence in wrong.items():
-        exercise.mistake(sentence, number)
-    return exercise
+    mistakes = [Mistake(sentence, number) for number, sentence in wrong.items()]
+    return Value(exercise_id, name, answer, mistakes=mistakes, spellings=[answer, *spellings], **options)
 
 
 @dataclass
 class Choice(Exercise):
     """One letter out of several; every wrong one has its sentence."""
 
-    letters: str = ""
+    letters: Sequence[str] = ()
     why: str = ""  # shown with the right answer
 
     def run(self, answer, args):
         letter = answer.strip().lower().rstrip(").") if isinstance(answer, str) else ""
-        if letter not in self.letters.split():
-            raise Nonsense(f"Answer with one letter in quotes, one of: {', '.join(self.letters.split())}.")
-        return {"choice": torch.tensor(self.letters.split().index(letter))}
+        if letter not in self.letters:
+            raise Nonsense(f"Answer with one letter in quotes, one of: {', '.join(self.letters)}.")
+        return {"choice": torch.tensor(self.letters.index(letter))}
 
     def judge(self, got, expected):
         return "" if got["choice"] == expected["choice"] else "That is not it."
@@ -243,11 +231,9 @@ class Choice(Exercise):
 
 def choice(exercise_id: str, name: str, answer: str, *, why: str, wrong: dict[str, str], **options) -> Choice:
     """A question with lettered answers: the right letter with its reason, and a sentence for every wrong one."""
-    letters = " ".join(sorted([answer, *wrong]))
-    exercise = Choice(exercise_id, name, answer, letters=letters, why=why, spellings=[answer.upper(), f" {answer}) "], **options)
-    for letter, sentence in wrong.items():
-        exercise.mistake(sentence, letter)
-    return exercise
+    letters, spellings = sorted([answer, *wrong]), [answer.upper(), f" {answer}) "]
+    mistakes = [Mistake(sentence, letter) for letter, sentence in wrong.items()]
+    return Choice(exercise_id, name, answer, letters=letters, why=why, mistakes=mistakes, spellings=spellings, **options)
 
 
 @dataclass
@@ -259,7 +245,7 @@ class Challenge(Exercise):
     half: float = math.inf  # earns half the points
     unit: str = ""
     ask: tuple = ()  # arguments of the learner's function
-    shape: tuple[int, ...] | None = None  # of the artefact; saves running the reference to learn it
+    shape: tuple[int, ...] | None = None  # of the artefact; where it is not given, the reference runs to tell
     seconds: float = 20.0
     scored: bool = True
 
@@ -267,22 +253,21 @@ class Challenge(Exercise):
         if not callable(answer):
             raise Nonsense(f"`{self.name}` is a {type(answer).__name__}, not a function.")
         artefact = as_tensor(answer(*self.ask)).detach().cpu().double()
-        if self.shape is not None and artefact.shape != self.shape:
-            raise Nonsense(f"The result has shape {tuple(artefact.shape)}; {tuple(self.shape)} is wanted.")
+        wanted = self.reference(*self.ask).shape if self.shape is None else self.shape
+        if artefact.shape != wanted:
+            raise Nonsense(f"The result has shape {tuple(artefact.shape)}; {tuple(wanted)} is wanted.")
         if not torch.isfinite(artefact).all():
             raise Nonsense("The result holds NaN or infinite numbers.")
         return {"artefact": artefact}
 
     def judge(self, got, expected):
-        if got["artefact"].shape != expected["artefact"].shape:
-            return f"The result has shape {tuple(got['artefact'].shape)}; {tuple(expected['artefact'].shape)} is wanted."
         figure = self.figure(got)
         if figure <= self.goal:
             return ""
         return f"Your {self.unit} is {figure:.4g}; the goal is {self.goal:g} or less."
 
     def expect(self, args):
-        return super().expect(args) if self.shape is None else {"artefact": torch.empty(self.shape)}
+        return {}  # open: the metric alone judges
 
     def share(self, passed, got):
         return 0.5 if got is not None and self.figure(got) <= self.half else 0.0

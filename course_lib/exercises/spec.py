@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,15 +30,6 @@ class Mistake:
     sentence: str
     variant: Any
     sign: Callable[[Outputs], bool] | None = None
-
-
-@dataclass
-class Attempt:
-    """What came of running an answer on one case: arrays, or a sentence on why there are none, or the exception."""
-
-    outputs: Outputs | None = None
-    nonsense: str = ""
-    error: BaseException | None = None
 
 
 class Draw:
@@ -131,8 +121,12 @@ class Exercise:
         raise NotImplementedError
 
     def matches(self, got: Outputs, other: Outputs) -> bool:
-        """True where two answers came to the same, so that they make the same mistake."""
-        return agree(got, other)
+        """True where two answers came to the same arrays, NaN equal to NaN, so that they make the same mistake."""
+
+        def same(a: Tensor, b: Tensor) -> bool:
+            return a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a.double(), b.double(), 1e-5, equal_nan=True)
+
+        return got.keys() == other.keys() and all(same(got[name], other[name]) for name in got)
 
     def share(self, passed: list[tuple[str, bool]], got: Outputs | None) -> float:
         """Share of the points: none where the first, main property fails."""
@@ -141,10 +135,6 @@ class Exercise:
     def praise(self, got: Outputs) -> str:
         """What to say of a right answer besides that it is right."""
         return ""
-
-    def started(self, answer: Any) -> bool:
-        """False for what a stub leaves behind."""
-        return answer is not ... and answer is not None
 
 
 def as_tensor(value: Any, where: str = "It") -> Tensor:
@@ -178,18 +168,8 @@ def difference(got: Tensor, expected: Tensor, rtol: float, atol: float, what: st
     bad = ~(error <= atol + rtol * expected.double().abs())
     if not bad.any():
         return ""
-    worst = int(torch.where(bad, error.nan_to_num(nan=math.inf), -1.0).argmax())
-    index = [int(i) for i in np.unravel_index(worst, got.shape)] if got.ndim else []
+    worst = torch.where(bad, error.nan_to_num(nan=math.inf), -1.0).argmax()
+    index = [int(i) for i in torch.unravel_index(worst, got.shape)]
     where = f" at index {index}" if index else ""
     value, wanted = got.flatten()[worst].item(), expected.flatten()[worst].item()
     return f"{what}{where} is {value:.6g}; {wanted:.6g} is wanted."
-
-
-def agree(a: Outputs, b: Outputs, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    """True where two attempts gave the same arrays, NaN equal to NaN."""
-    if a.keys() != b.keys():
-        return False
-    return all(
-        x.shape == y.shape and x.dtype == y.dtype and torch.allclose(x.double(), y.double(), rtol, atol, equal_nan=True)
-        for x, y in ((a[k], b[k]) for k in a)
-    )

@@ -1,7 +1,6 @@
 """What machine this is, and what is wrong with it, in plain words."""
 
 import importlib.metadata
-import math
 import platform
 import re
 import shutil
@@ -20,11 +19,10 @@ def pins() -> dict[str, str]:
 
 
 def memory() -> float:
-    """Free memory in GB; infinite where the system does not say."""
-    try:
-        return int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1]) / 1e6
-    except (OSError, TypeError):
-        return math.inf
+    """Free memory in GB."""
+    import psutil  # with ipykernel; only here, so that the absence of all is a sentence
+
+    return psutil.virtual_memory().available / 1e9
 
 
 def report() -> tuple[list[str], bool]:

@@ -58,11 +58,7 @@ def _slope(critic: Callable[[Tensor], Tensor], x: Tensor, batch_dims: int) -> Te
 
 
 def gradient_penalty(
-    critic: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
-    generator: torch.Generator | None = None,
-    batch_dims: int = 1,
+    critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, generator: torch.Generator | None = None, batch_dims: int = 1
 ) -> Tensor:
     """E (|grad f(m)| - 1)^2 at random points m between real and fake pairs. Gulrajani et al. 2017, eq. 3 (times lambda).
 

@@ -21,9 +21,8 @@ def points(samples, density: Toy | None = None, *, ax=None, color=FAKE, label=No
         ticks = torch.linspace(low, high, 161)
         square = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), -1)
         p = array(density.log_prob(square).exp())
-        ax.contour(
-            array(ticks), array(ticks), p, levels=p.max() * np.array([0.01, 0.1, 0.5]), colors=EXACT, linewidths=0.7, alpha=0.6
-        )
+        levels = p.max() * np.array([0.01, 0.1, 0.5])
+        ax.contour(array(ticks), array(ticks), p, levels=levels, colors=EXACT, linewidths=0.7, alpha=0.6)
         ax.set(xlim=(low, high), ylim=(low, high))
     if samples is not None:
         xy = array(samples)[:most]

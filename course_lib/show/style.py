@@ -26,7 +26,6 @@ _STYLE = {
     "lines.linewidth": 2.2,
     "legend.frameon": False,
     "legend.fontsize": 11,
-    "image.cmap": "viridis",
 }
 rcParams.update(_STYLE)  # a learner's own figures look the same
 
@@ -36,9 +35,8 @@ class Chart(Figure):
 
     def title(self) -> str:
         """The finding: the figure's own title, else that of its first axes."""
-        return self.get_suptitle() or next(
-            (t for ax in self.axes for loc in ("left", "center") if (t := ax.get_title(loc=loc))), "untitled"
-        )
+        titles = [ax.get_title(loc=loc) for ax in self.axes for loc in ("left", "center")]
+        return next(filter(None, [self.get_suptitle(), *titles]), "untitled")
 
     def png(self) -> bytes:
         """The picture, small enough for a notebook (256 colours where that saves much)."""

@@ -1,6 +1,7 @@
 """Tables that read the same as text and as HTML, above all the one that ends every lecture: what you measured."""
 
 import html
+import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +27,7 @@ class Table:
         widths = [max(len(line) for row in wrapped for line in row[i]) for i in range(len(self.columns))]
         lines = []
         for number, row in enumerate(wrapped):
-            for i in range(max(len(cell) for cell in row)):
-                parts = (cell[i] if i < len(cell) else "" for cell in row)
+            for parts in itertools.zip_longest(*row, fillvalue=""):
                 lines.append("  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip())
             if number == 0:
                 lines.append("  ".join("-" * width for width in widths))

@@ -33,20 +33,25 @@ class Picture(anywidget.AnyWidget):
 
 
 class Explorer(W.VBox):
-    """Controls above a picture. In text it is `<interactive: label>`; as a file it is the picture of its start values."""
+    """Controls over a pure function that returns a Chart.
 
-    def __init__(self, draw: Callable[..., Chart], label: str, controls: dict[str, Control], point: tuple[float, float] | None):
+    Each control is `name=(low, high, step, start)` for a slider, or `name=[choices]` for a menu; `draw` gets their
+    values by name. With `point=(x, y)`, a point on the chart's first axes can be dragged (or moved by the arrow keys),
+    and `draw` gets it as `point`. In text it is `<interactive: label>`; as a file, the picture of its start values.
+    """
+
+    def __init__(self, draw: Callable[..., Chart], label: str, *, point: tuple[float, float] | None = None, **controls: Control):
         self.draw, self.label = draw, label
         self.controls = {name: self._control(name, spec) for name, spec in controls.items()}
-        self.picture = (
-            Picture(label=label, point=list(point)) if point else W.Image(format="png", layout=W.Layout(width="max-content"))
-        )
+        if point:
+            self.picture = Picture(label=label, point=list(point))
+            self.picture.observe(self._refresh, "point")
+        else:
+            self.picture = W.Image(format="png", layout=W.Layout(width="max-content"))
         self.note = W.HTML()
         super().__init__([*self.controls.values(), self.picture, self.note])
         for control in self.controls.values():
             control.observe(self._refresh, "value")
-        if point:
-            self.picture.observe(self._refresh, "point")
         self._refresh()
 
     @staticmethod
@@ -57,20 +62,16 @@ class Explorer(W.VBox):
         low, high, step, start = spec
         return W.FloatSlider(value=start, min=low, max=high, step=step, readout_format=".2f", **wide)
 
-    def values(self) -> dict:
-        """What the controls say now, as arguments of `draw`."""
-        values = {name: control.value for name, control in self.controls.items()}
-        if isinstance(self.picture, Picture):
-            values["point"] = tuple(self.picture.point)
-        return values
-
     def png(self) -> bytes:
         """The picture shown now."""
         return self.picture.png if isinstance(self.picture, Picture) else self.picture.value
 
     def _refresh(self, _change=None) -> None:
+        values = {name: control.value for name, control in self.controls.items()}
+        if isinstance(self.picture, Picture):
+            values["point"] = tuple(self.picture.point)
         try:
-            chart = self.draw(**self.values())
+            chart = self.draw(**values)
         except Exception as error:  # a slider must not kill the view: say what happened, keep the last picture
             self.note.value = f"<b>This setting could not be drawn:</b> {type(error).__name__}: {error}"
             return
@@ -89,11 +90,4 @@ class Explorer(W.VBox):
         return bundle | {"text/plain": repr(self), "image/png": base64.b64encode(self.png()).decode()}
 
 
-def explore(draw: Callable[..., Chart], label: str, *, point: tuple[float, float] | None = None, **controls: Control) -> Explorer:
-    """Controls over a pure function that returns a Chart.
-
-    Each control is `name=(low, high, step, start)` for a slider, or `name=[choices]` for a menu; `draw` gets their
-    values by name. With `point=(x, y)`, a point on the chart's first axes can be dragged (or moved by the arrow keys),
-    and `draw` gets it as `point`.
-    """
-    return Explorer(draw, label, controls, point)
+explore = Explorer  # a notebook reads `show.explore(draw, ...)`

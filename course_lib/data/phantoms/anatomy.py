@@ -5,41 +5,28 @@ the border: no supersampling, and thousands of heads a second. The cortex is the
 band-limited field (the sulci), of the brain's surface, and of the midline.
 """
 
+import csv
 import math
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-TISSUES = (
-    "air", "skin", "fat", "bone", "marrow", "CSF", "grey", "white", "ventricles", "oedema", "core", "haemorrhage",
-)  # fmt: skip
+
+def table(name: str) -> list[dict[str, str]]:
+    """The rows of a table beside this file."""
+    return list(csv.DictReader(Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()))
+
+
+TISSUES = tuple(row["tissue"] for row in table("tissues.csv"))
 FIELD_OF_VIEW = 200.0  # mm, whatever the number of pixels
 WAVES = 14  # of the field whose zero lines are the sulci
 
-# knob -> (low, high), drawn uniformly; lengths in mm, angles in degrees
-KNOBS = {
-    "level": (0.0, 1.0),  # 0: basal ganglia; 1: above the ventricles
-    "width": (69.0, 78.0),  # half axes of the head at level 0
-    "length": (86.0, 95.0),
-    "egg": (0.03, 0.11),  # how much narrower the forehead is than the back
-    "tilt": (-8.0, 8.0),
-    "right": (-3.0, 3.0),
-    "up": (-3.0, 3.0),
-    "scalp": (4.0, 7.5),
-    "skull": (5.5, 9.0),
-    "sinus": (0.0, 9.0),  # half height of the air in the forehead's bone
-    "ventricles": (1.0, 6.5),  # half width of the lateral ventricles
-    "atrophy": (0.0, 1.0),  # 0: narrow sulci; 1: wide ones
-    "cortex": (2.6, 4.0),  # thickness
-    "lesion": (5.0, 20.0),  # radius of the oedema; 0 in a healthy head
-    "lesion_angle": (-180.0, 180.0),
-    "lesion_depth": (0.25, 0.75),  # distance from the middle, as a share of the brain's radius
-    "lesion_core": (0.35, 0.65),  # radius of the core as a share of the oedema's
-    "bleeding": (0.0, 0.5),  # radius of the haemorrhage as a share of the oedema's; below 0.15 none
-}
+# drawn uniformly between low and high; knobs.csv says what each of them is
+KNOBS = {row["knob"]: (float(row["low"]), float(row["high"])) for row in table("knobs.csv")}
 
 
 def draw_knobs(n: int, gen: torch.Generator, lesions: float, fixed: dict) -> Tensor:
@@ -210,7 +197,7 @@ def _lesion(x: Tensor, y: Tensor, inside: Tensor, fold: Tensor, knob: dict) -> t
     far = torch.hypot(x - reach * angle.sin(), y - reach * angle.cos())
     oedema = torch.where(size > 0, size * ragged - far, -FIELD_OF_VIEW)
     core = torch.where(size > 0, size * knob["lesion_core"] - far / ragged, -FIELD_OF_VIEW)
-    bleeds = (size > 0) & (knob["bleeding"] > 0.15)
-    blood = torch.where(bleeds, size * knob["bleeding"] * knob["lesion_core"] * 1.6 - far * ragged, -FIELD_OF_VIEW)
+    bleeds = (size > 0) & (knob["bleeding"] > 0.24)
+    blood = torch.where(bleeds, size * knob["bleeding"] * knob["lesion_core"] - far * ragged, -FIELD_OF_VIEW)
     core = torch.minimum(core, oedema)
     return oedema, core, torch.minimum(blood, core)

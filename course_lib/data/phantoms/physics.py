@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_lib.data.phantoms.anatomy import TISSUES
+from course_lib.data.phantoms.anatomy import TISSUES, table
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,9 @@ class Tissue:
             raise ValueError(f"T1, T2, and T2* are positive times and PD is at least 0: {self}.")
 
 
-# 1.5 T: BrainWeb (Cocosco et al. 1997; Kwan et al. 1999). CT: middles of textbook ranges. Our choices: skin as muscle,
-# marrow as fat with less PD, core, haemorrhage, and the frequency shift.
-TABLE = {
-    "air": Tissue(1, 1, 1, 0.0, -1000),
-    "skin": Tissue(900, 47, 30, 1.0, 30),
-    "fat": Tissue(350, 70, 58, 1.0, -80),
-    "bone": Tissue(1, 1, 1, 0.0, 1000),
-    "marrow": Tissue(350, 70, 58, 0.6, 250),
-    "CSF": Tissue(2569, 329, 58, 1.0, 8),
-    "grey": Tissue(833, 83, 69, 0.86, 40),
-    "white": Tissue(500, 70, 61, 0.77, 26),
-    "ventricles": Tissue(2569, 329, 58, 1.0, 8),
-    "oedema": Tissue(752, 237, 204, 0.76, 20),
-    "core": Tissue(1100, 160, 110, 0.85, 30),
-    "haemorrhage": Tissue(700, 50, 10, 0.8, 70, -12.0),
-}
+# 1.5 T. BrainWeb: Cocosco et al. 1997, Kwan et al. 1999; CT: middles of textbook ranges; the frequency shift is ours
+FIELDS = ("t1", "t2", "t2s", "pd", "hu", "shift")
+TABLE = {row["tissue"]: Tissue(*(float(row[name]) for name in FIELDS)) for row in table("tissues.csv")}
 
 
 @dataclass(frozen=True)
