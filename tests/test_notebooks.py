@@ -150,6 +150,25 @@ def test_a_lecture_has_its_parts(source):
     assert "nbval-check-output" in cell.metadata["tags"] and "holds here" in table
 
 
+LATER = """
+import gc
+from course_lib.show.widgets import Explorer
+for explorer in [e for e in gc.get_objects() if isinstance(e, Explorer)]:
+    for control in explorer.controls.values():
+        control.value = control.options[-1] if hasattr(control, "options") else control.min
+        assert not explorer.note.value, (explorer, explorer.note.value)
+"""
+
+
+@each_lecture
+def test_widgets_still_draw_after_the_last_cell(source, monkeypatch):
+    """Run All comes before the first touch of a slider: no later cell may have taken a name that `draw` needs."""
+    monkeypatch.setenv("COURSE_PRESET", "smoke")
+    book = nbformat.read(build.ROOT / "lectures" / f"{source.stem}.ipynb", 4)
+    book.cells.append(nbformat.v4.new_code_cell(LATER))
+    build.execute(book, build.ROOT / "lectures")
+
+
 @each_lecture
 def test_compared_text_is_stable(source):
     """What nbval compares may hold no timing and no machine; figures from trainings carry their sign ≈."""
