@@ -48,7 +48,7 @@ def _players(g, n, m):
 
 @function("cyclegan.objective", gradients=("x", "y"), points=2,
     draw=lambda g: {"values": _players(g, 6, 4), "λ = 0": (*_players(g, 3, 5)[:-1], 0.0), "one x, many y": _players(g, 1, 7)},
-    hints=("Four terms: each generator has to fool one critic, and each way round has to come home.", "G makes images of B, so D_Y judges them; F makes images of A, so D_X judges those. `adversarial.lsgan_generator` takes the logits.", "`lsgan_generator(D_Y(G(x))) + lsgan_generator(D_X(F(y))) + lam * cycle_loss(G, F, x, y)`."))
+    hints=("Four terms: each generator has to fool one critic, and each way round has to come home.", "G makes images of B, so D_Y judges them; F makes images of A, so D_X judges those. `adversarial.lsgan_generator` takes the logits.", "`fake_y, fake_x = G(x), F(y)`, then `adversarial.lsgan_generator(D_Y(fake_y)) + adversarial.lsgan_generator(D_X(fake_x)) + lam * ((F(fake_y) - x).abs().mean() + (G(fake_x) - y).abs().mean())`."))
 def objective(G, F, D_X, D_Y, x, y, lam):
     fake_y, fake_x = G(x), F(y)
     fooled = adversarial.lsgan_generator(D_Y(fake_y)) + adversarial.lsgan_generator(D_X(fake_x))
