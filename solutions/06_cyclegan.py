@@ -240,8 +240,8 @@ def sheet(title, columns=8, **strips):
 
 
 found = f"FCD {live['dreamer']['FCD']:.1f}, down from {live['as it is']['FCD']:.1f}"
-found = f"{found}; and of whom? Retrieval {live['dreamer']['retrieval']:.3f}" if truth is not None else found
-sheet(f"The outputs look like B ({found})" if truth is None else f"Near T2w as a set, not as a person: {found}", **{"x": x_test, "G(x)": dreamt, "truth": truth})
+found = f"{found}; retrieval {live['dreamer']['retrieval']:.3f}" if truth is not None else found
+sheet(f"The outputs look like B ({found})" if truth is None else f"Near T2w as a set: {found}", **{"x": x_test, "G(x)": dreamt, "truth": truth})
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rows(live["as it is"], live["mean"], live["dreamer"])
