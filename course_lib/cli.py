@@ -1,6 +1,7 @@
-"""The command `course`: doctor, lab, build."""
+"""The command `course`: doctor, lab, warm, slides, notes, build."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,68 @@ def lab(context: typer.Context) -> None:
 
 
 @app.command()
+def warm(numbers: Annotated[list[str] | None, typer.Argument(help="Lectures, such as 02 03; all without.")] = None) -> None:
+    """Run lectures once, as on stage, and print what each takes on this machine."""
+    from course_lib.lab.warm import warm as run
+
+    raise typer.Exit(run(_lectures(numbers)))
+
+
+@app.command()
+def slides(
+    numbers: Annotated[list[str], typer.Argument(help="Lectures, such as 02 03.")],
+    out: Annotated[Path, typer.Option(help="Folder for the deck; made if missing.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print each deck to a PDF too; needs Chromium.")] = False,
+    answers: Annotated[bool, typer.Option(help="The solution's slides, or those of the students' copy.")] = True,
+) -> None:
+    """Write a deck that needs no kernel and no network: HTML, and beside it all that it loads."""
+    from course_lib.authoring import build, slides
+
+    for source in _lectures(numbers):
+        try:
+            page = slides.deck(source, out, answers)
+            print(page)
+            if pdf:
+                print(slides.pdf(page))
+        except (build.Drift, RuntimeError, OSError) as problem:
+            _fail("slides", problem)
+
+
+@app.command()
+def notes(
+    number: Annotated[str, typer.Argument(help="A lecture, such as 02.")],
+    out: Annotated[Path | None, typer.Option(help="Write a page to print (HTML) instead of text.")] = None,
+) -> None:
+    """Print a lecture's instructor's notes: timing, questions, what goes wrong."""
+    from course_lib.authoring import build, slides
+
+    source = _lectures([number])[0]
+    if out is None:
+        print("\n\n".join(f"## {section}\n{text}" for section, text in slides.notes(source)))
+        return
+    try:
+        build.write(out, slides.notes_page(source))
+    except OSError as problem:
+        _fail("notes", problem)
+    print(out)
+
+
+def _lectures(numbers: list[str] | None) -> list[Path]:
+    """Sources of the lectures with these numbers, or a sentence and exit."""
+    from course_lib.authoring import build
+
+    try:
+        return build.sources(numbers or [])
+    except ValueError as problem:
+        _fail("", problem)
+
+
+def _fail(command: str, problem: Exception) -> None:
+    print(f"course {command}: {problem}".replace(" :", ":"), file=sys.stderr)
+    raise typer.Exit(1) from None
+
+
+@app.command()
 def build(
     numbers: Annotated[list[str] | None, typer.Argument(help="Lectures, such as 02 03; all without.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where a product is out of date.")] = False,
@@ -40,7 +103,6 @@ def build(
             builder.check(source) if check else builder.build(source, force)
         builder.check_map() if check else builder.write_map()
     except (builder.Drift, ValueError) as problem:
-        print(f"course build: {problem}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        _fail("build", problem)
     if check:
         print("Every product follows from its source.")

@@ -1,5 +1,7 @@
 """The one training loop. It knows nothing of losses or nets: it calls `step`, watches, records, and stops cleanly."""
 
+import contextlib
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +19,7 @@ from course_lib.device import headless, pick
 SMOKE_STEPS = 3
 WARM_UP = 4  # eager steps that decide whether a CUDA graph is safe
 REFRESH = 0.125  # seconds between two live pictures, at least
+SHARE = 0.03  # of the time that goes into live pictures, at most; the last picture comes on top
 
 
 @dataclass
@@ -28,6 +31,13 @@ class Log:
     seconds: float = 0.0
     stopped: str = "finished"
     graph: str = "no CUDA device"
+    _training: object = field(default=None, repr=False)
+
+    def resume(self) -> "Log":
+        """Go on with a training that was interrupted, from the step after the last one; the log grows. Returns itself."""
+        if self.stopped != "interrupted":
+            raise RuntimeError(f"Only an interrupted training can go on; this one {self.stopped} after {self.steps} steps.")
+        return self._training.go(self)
 
     def __getitem__(self, name: str) -> Tensor:
         return self.losses[name]
@@ -53,34 +63,71 @@ def fit(
     schedulers  learning-rate schedulers, stepped after every update
     capture     on CUDA, replay the step as a CUDA graph where that is safe; `Log.graph` says what was done
 
-    An interrupt stops the training and keeps what it has. A loss that is no longer finite stops it too, with a
-    sentence that names the loss and the step. The numbers are the same with and without a display.
+    An interrupt stops the training after the step in hand and keeps what it has; `Log.resume()` goes on. A loss that is
+    no longer finite stops it too, with a sentence that names the loss and the step. The numbers are the same with and
+    without a display.
     """
     if steps < 1:
         raise ValueError(f"fit needs at least one step, not {steps}.")
-    steps = pick(laptop=steps, smoke=min(steps, SMOKE_STEPS))
-    batches = None if batches is None else iter(batches)
-    run = _Runner(step, capture)
-    record = _Record()
-    stage = _Stage(watch, steps)
-    stopped, began = "finished", time.perf_counter()
+    return _Training(step, batches, steps, watch, schedulers, capture).go(Log())
+
+
+class _Training:
+    """All that `fit` was given, and what it needs to go on after an interrupt."""
+
+    def __init__(self, step, batches, steps, watch, schedulers, capture):
+        self.steps = pick(laptop=steps, smoke=min(steps, SMOKE_STEPS))
+        self.batches = None if batches is None else iter(batches)
+        self.run, self.record = _Runner(step, capture), _Record()
+        self.watch, self.schedulers = watch, list(schedulers)
+
+    def go(self, log: Log) -> Log:
+        """Train from where the record ends, and write what happened into the log."""
+        record, stage, began = self.record, _Stage(self.watch, self.steps, self.record.count), time.perf_counter()
+        log.stopped = "finished"
+        try:
+            with _interrupts() as wanted:
+                while record.count < self.steps:
+                    record.add(self.run(() if self.batches is None else next(self.batches)))
+                    for scheduler in self.schedulers:
+                        scheduler.step()
+                    if wanted:
+                        raise KeyboardInterrupt
+                    if time.perf_counter() >= stage.next:
+                        if record.trouble():
+                            break
+                        stage.refresh(record.count)
+            log.stopped = record.trouble() or "finished"
+        except KeyboardInterrupt:
+            log.stopped = "interrupted"
+        except StopIteration:
+            log.stopped = "out of batches"
+        log.losses, log.steps, log.graph = record.losses(), record.count, self.run.graph
+        log.seconds += time.perf_counter() - began
+        log._training = self if log.stopped == "interrupted" else None  # a finished training holds on to nothing
+        stage.close(log)
+        return log
+
+
+@contextlib.contextmanager
+def _interrupts():
+    """A list that is no longer empty once an interrupt was asked for: the step in hand is finished first, unless asked twice."""
+    wanted: list[bool] = []
+
+    def note(_number, _frame):
+        if wanted:
+            raise KeyboardInterrupt
+        wanted.append(True)
+
     try:
-        for _ in range(steps):
-            record.add(run(() if batches is None else next(batches)))
-            for scheduler in schedulers:
-                scheduler.step()
-            if time.perf_counter() >= stage.next:
-                if record.trouble():
-                    break
-                stage.refresh(record.count)
-        stopped = record.trouble() or "finished"
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    except StopIteration:
-        stopped = "out of batches"
-    log = Log(record.losses(), record.count, time.perf_counter() - began, stopped, run.graph)
-    stage.close(log)
-    return log
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread: interrupts do not come here
+        yield wanted
+        return
+    try:
+        yield wanted
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 class _Record:
@@ -121,11 +168,12 @@ class _Record:
 class _Stage:
     """Progress bar and live picture; silent until the end where nobody watches."""
 
-    def __init__(self, watch, steps: int):
+    def __init__(self, watch, steps: int, done: int):
         self.watch, self.live = watch, not headless()
         seen = self.live and ("ipykernel" in sys.modules or sys.stderr.isatty())
-        self.bar = tqdm(total=steps, leave=False, disable=not seen)
-        self.handle, self.next = None, time.perf_counter() + REFRESH
+        self.bar = tqdm(total=steps, initial=done, leave=False, disable=not seen)
+        self.handle, self.spent, self.began = None, 0.0, time.perf_counter()
+        self.next = self.began + REFRESH
 
     def refresh(self, count: int) -> None:
         began = time.perf_counter()
@@ -133,14 +181,16 @@ class _Stage:
             self.bar.update(count - self.bar.n)
             self._draw()
         ended = time.perf_counter()
-        self.next = ended + max(REFRESH, 20 * (ended - began))  # at most a twentieth of the time goes into pictures
+        self.spent += ended - began
+        self.next = max(ended + REFRESH, self.began + self.spent / SHARE)
 
     def close(self, log: Log) -> None:
         self.bar.update(log.steps - self.bar.n)  # a bar that ends short of its total stays, in red
         self.bar.close()
         self._draw()
         if log.stopped not in ("finished", "out of batches"):
-            print(f"Training {log.stopped} (of {self.bar.total}). {log.steps} steps are kept.", file=sys.stderr)
+            again = " `log.resume()` goes on, where log is what fit returned." if log.stopped == "interrupted" else ""
+            print(f"Training {log.stopped} (of {self.bar.total}). {log.steps} steps are kept.{again}", file=sys.stderr)
 
     def _draw(self) -> None:
         if self.watch is None or get_ipython() is None:

@@ -78,12 +78,65 @@ def wait_idle(page, timeout: int = 60) -> None:
     page.wait_for_selector('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=timeout * 1000)
 
 
-def run_all(page) -> None:
+def run_all(page, timeout: int = 60) -> None:
     """Run all cells of the open notebook, and wait for the end."""
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    wait_idle(page)
+    wait_idle(page, timeout)
 
 
 def outputs(page, selector: str):
     """Elements within the notebook's outputs."""
     return page.locator(f".jp-NotebookPanel .jp-OutputArea >> {selector}")
+
+
+def present(page, size: tuple[int, int] | None = None) -> list[dict]:
+    """Present the open notebook. Its slides and sub-slides in order: index of the first cell, and its first line."""
+    if size:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.evaluate(
+        """() => {
+            window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0;
+            return window.jupyterapp.commands.execute('deck:start');
+        }"""
+    )
+    page.wait_for_selector(".jp-Deck .jp-deck-mod-onscreen")
+    return page.evaluate(
+        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map((cell, index) => ({
+            index, kind: cell.sharedModel.getMetadata('slideshow')?.slide_type, title: cell.sharedModel.getSource().split('\\n')[0],
+        })).filter((cell) => ['slide', 'subslide'].includes(cell.kind))"""
+    )
+
+
+def show_slide(page, index: int) -> dict:
+    """Go to the slide that begins with cell `index`; its height and width beside the room there is, in CSS pixels."""
+    return page.evaluate(
+        """async (index) => {
+            const book = window.jupyterapp.shell.currentWidget.content;
+            book.activeCellIndex = index;
+            const pause = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            const seen = () => [...book.node.querySelectorAll('.jp-Cell.jp-deck-mod-onscreen')];
+            const size = () => {
+                const boxes = seen().map((cell) => cell.getBoundingClientRect()).filter((box) => box.height > 0);
+                const height = Math.max(...boxes.map((box) => box.bottom)) - Math.min(...boxes.map((box) => box.top));
+                const parts = '.jp-OutputArea-output, .jp-RenderedMarkdown, .cm-scroller';
+                const over = seen().flatMap((cell) => [...cell.querySelectorAll(parts)]).map((e) => e.scrollWidth - e.clientWidth);
+                return { height: Math.round(height), over: Math.round(Math.max(0, ...over)) };
+            };
+            let last = '', now = '';
+            for (let i = 0; i < 60; i++) {  // until pictures and mathematics have settled
+                await pause();
+                now = JSON.stringify(size());
+                const images = seen().flatMap((cell) => [...cell.querySelectorAll('img')]);
+                if (now === last && images.every((image) => image.complete) && i > 3) break;
+                last = now;
+            }
+            return { ...JSON.parse(now), room: innerHeight };
+        }""",
+        index,
+    )
+
+
+def stop_presenting(page) -> None:
+    """Back to the plain notebook."""
+    page.evaluate("() => window.jupyterapp.commands.execute('deck:stop')")
+    page.wait_for_selector(".jp-Deck", state="detached")

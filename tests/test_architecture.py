@@ -46,7 +46,7 @@ def test_nothing_imports_upward(path):
 
 def test_the_library_stays_small():
     lengths = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in FILES}
-    assert sum(lengths.values()) <= 3600  # of them 2,350 of code; the rest is blank lines and docstrings
+    assert sum(lengths.values()) <= 4150  # of them 2,700 of code; the rest is blank lines and docstrings
     assert max(lengths.values()) <= 300
 
 

@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
     source = tmp_path / "solutions" / "07_start_here.py"
     source.write_text(SOURCE, encoding="utf-8")
     monkeypatch.setattr(build, "ROOT", tmp_path)
-    monkeypatch.setattr(build, "fingerprint", lambda s: str(len(s.read_text(encoding="utf-8"))))
+    monkeypatch.setattr(build, "fingerprint", lambda s, book: str([c.source for c in book.cells if c.cell_type == "code"]))
     return source
 
 
@@ -79,6 +79,16 @@ def test_build_makes_both_products_and_changes_nothing_the_second_time(project):
     assert "up to date" in said[-1]
     build.build(project, force=True, say=said.append)
     assert [p.read_bytes() for p in products(project)] == before
+
+
+def test_a_change_of_prose_keeps_the_outputs_and_executes_nothing(project, monkeypatch):
+    build.build(project, say=lambda _: None)
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("nothing had to be executed"))
+    project.write_text(project.read_text(encoding="utf-8").replace("· A test", "· Another test"), encoding="utf-8")
+    build.build(project, say=lambda _: None)
+    build.check(project)
+    solved = nbformat.read(products(project)[1], 4)
+    assert "Another test" in solved.cells[0].source and "correct" in json.dumps(solved.cells[-1].outputs)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import signal
 
 import pytest
 import torch
@@ -225,3 +226,39 @@ def test_the_picture_in_a_notebook_is_one_display(headless, monkeypatch):
     assert [o.data["text/plain"] for o in shown] == ["<figure: alive>"]
     assert "finished after 300 steps" in book.cells[0].outputs[-1].text
     assert sum(updates) >= 1 if headless == "0" else sum(updates) == 0
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(capsys):
+    """The step in hand is finished first, so that not even half an update is lost or done twice."""
+
+    def train(interrupt_at):
+        net, _, step = problem()
+        calls = []
+
+        def interrupted(x):
+            calls.append(0)
+            if len(calls) == interrupt_at:
+                signal.raise_signal(signal.SIGINT)
+            return step(x)
+
+        return net, fit(interrupted, lines(), steps=40)
+
+    whole_net, whole = train(interrupt_at=None)
+    net, log = train(interrupt_at=12)
+    assert (log.stopped, log.steps) == ("interrupted", 12) and "log.resume()" in capsys.readouterr().err
+    assert log.resume() is log and (log.stopped, log.steps) == ("finished", 40)
+    assert torch.equal(log["loss"], whole["loss"])
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), whole_net.parameters(), strict=True))
+    with pytest.raises(RuntimeError, match="finished after 40 steps"):
+        log.resume()
+
+
+def test_two_interrupts_stop_a_step_that_hangs():
+    def endless():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        pytest.fail("the second interrupt should have ended this step")
+
+    before = signal.getsignal(signal.SIGINT)
+    log = fit(endless, steps=5)
+    assert (log.stopped, log.steps) == ("interrupted", 0) and signal.getsignal(signal.SIGINT) is before

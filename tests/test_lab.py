@@ -1,11 +1,14 @@
 """The launcher, its settings, the server extension, and the doctor."""
 
 import json
+import re
+from pathlib import Path
 
+import nbformat
 from typer.testing import CliRunner
 
 from course_lib.cli import app
-from course_lib.lab import doctor, launcher, server
+from course_lib.lab import doctor, launcher, server, warm
 
 
 def test_the_command_line_points_at_what_exists():
@@ -13,9 +16,10 @@ def test_the_command_line_points_at_what_exists():
     options = dict(w.split("=", 1) for w in words if w.startswith("--") and "=" in w)
     assert words[-1] == "--no-browser"
     assert (launcher.ROOT / launcher.LANDING).exists() and options["--LabApp.default_url"].endswith(launcher.LANDING)
-    settings = json.loads((launcher.Path(options["--LabApp.app_settings_dir"]) / "overrides.json").read_text())
-    keys = {s["keys"][0]: s["command"] for s in settings["@jupyterlab/shortcuts-extension:shortcuts"]["shortcuts"]}
-    assert keys == {"PageDown": "deck:forward", "PageUp": "deck:back"}
+    settings = json.loads((Path(options["--LabApp.app_settings_dir"]) / "overrides.json").read_text())
+    keys = {s["keys"][0]: s["args"] for s in settings["@jupyterlab/shortcuts-extension:shortcuts"]["shortcuts"]}
+    assert keys["PageDown"] == {"direction": "down", "alternate": "forward"}
+    assert keys["PageUp"] == {"direction": "up", "alternate": "back"}
 
 
 def test_kernel_messages_leave_at_once():
@@ -28,6 +32,17 @@ def test_kernel_messages_leave_at_once():
     finally:
         Handler.open = before
     assert server._jupyter_server_extension_points() == [{"module": "course_lib.lab.server"}]
+
+
+def test_the_style_of_slides_is_served_and_a_changed_server_is_left_alone():
+    class App:
+        web_app = type("Web", (), {"settings": {"static_custom_path": ["theirs"]}})
+
+    before = App.web_app.settings["static_custom_path"]
+    server._load_jupyter_server_extension(App)
+    assert before == [server.CUSTOM, "theirs"] and (Path(server.CUSTOM) / "custom.css").exists()
+    App.web_app.settings = {}
+    server._load_jupyter_server_extension(App)
 
 
 def test_the_doctor_finds_this_machine_well_and_says_what_is_wrong(monkeypatch):
@@ -46,4 +61,18 @@ def test_the_command_line_tool():
     assert run(app, ["doctor"]).exit_code == 0
     result = run(app, ["build", "--check", "99"])
     assert result.exit_code == 1 and "no lecture 99" in result.output
+    for command in ("warm", "slides", "notes"):
+        extra = ["--out", "nowhere"] if command == "slides" else []
+        result = run(app, [command, "99", *extra])
+        assert result.exit_code == 1 and "no lecture 99" in result.output and not Path("nowhere").exists()
     assert "doctor" in run(app, ["--help"]).output
+
+
+def test_warm_says_what_a_lecture_takes_and_names_what_fails(tmp_path):
+    said = []
+    for name, code in (("07_fine", "1 + 1"), ("08_broken", "1 / 0")):
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        nbformat.write(book, tmp_path / f"{name}.ipynb")
+    assert warm.warm([tmp_path / "07_fine.py"], said.append) == 0
+    assert warm.warm([tmp_path / "08_broken.py"], said.append) == 1
+    assert re.match(r"07_fine +\d+ s", said[0]) and "08_broken" in said[2] and "ZeroDivisionError" in said[2]

@@ -3,11 +3,13 @@
 import base64
 import io
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from course_lib import data, fit, show
+from course_lib.show.layers import Layers
 
 
 def size(png):
@@ -56,47 +58,85 @@ def test_measured_verdicts_follow_from_the_figures(monkeypatch):
     assert "holds" not in repr(show.measured(*claims))
 
 
-def circle(radius, style):
-    chart, ax = show.figure(width=2, height=2)
-    ax.plot([0, radius], [0, 1], color=style)
-    ax.set_title(f"radius {radius}")
-    if radius > 2:
-        raise ValueError("too large")
-    return chart
+def circle():
+    """A chart with a fixed frame, and how its moving part is drawn."""
+    chart, ax = show.figure(width=2, height=2, title=" ")
+    ax.set(xlim=(0, 3), ylim=(0, 1), xlabel="x")
+
+    def draw(chart, radius, style="red", point=(0.0, 0.0)):
+        if radius > 2:
+            raise ValueError("too large")
+        chart.finding(f"radius {radius}")
+        chart.axes[0].plot([0, radius], [0, 1], color=style)
+        chart.axes[0].plot(*point, "o")
+
+    return draw, chart
 
 
 def test_a_moved_slider_redraws_and_a_failing_drawing_keeps_the_last():
-    explorer = show.explore(circle, "a circle", radius=(0, 3, 0.1, 1.0), style=["red", "blue"])
-    first = explorer.png()
-    explorer.controls["radius"].value = 2.0
-    second = explorer.png()
-    explorer.controls["style"].value = "blue"
-    assert len({first, second, explorer.png()}) == 3
-    last = explorer.png()
-    explorer.controls["radius"].value = 3.0
-    assert explorer.png() == last and "too large" in explorer.note.value
-    explorer.controls["radius"].value = 1.5
-    assert explorer.png() != last and not explorer.note.value
+    draw, chart = circle()
+    explorer = show.explore(draw, "a circle", chart, radius=(0, 3, 0.1, 1.0, "cm"), style=["red", "blue"])
+    assert explorer.values == {"radius": 1.0, "style": "red"} and [c["unit"] for c in explorer.controls] == ["cm", ""]
+    pictures = [explorer.png()]
+    for change in ({"radius": 2.0}, {"style": "blue"}):
+        explorer.values = explorer.values | change
+        pictures.append(explorer.png())
+    assert len(set(pictures)) == 3
+    explorer.values = explorer.values | {"radius": 3.0}
+    assert explorer.png() == pictures[-1] and "too large" in explorer.trouble
+    explorer.values = {"radius": 1.0, "style": "red"}
+    assert explorer.png() == pictures[0] and not explorer.trouble
+
+
+def test_start_values_that_cannot_be_drawn_are_the_authors_error():
+    draw, chart = circle()
+    with pytest.raises(ValueError, match="too large"):
+        show.explore(draw, "a circle", chart, radius=(0, 3, 0.1, 3.0))
 
 
 def test_a_widget_stores_text_and_a_picture():
-    explorer = show.explore(circle, "a circle", radius=(0, 3, 0.1, 1.0), style=["red"])
+    draw, chart = circle()
+    explorer = show.explore(draw, "a circle", chart, radius=(0, 3, 0.1, 1.0))
     bundle = explorer._repr_mimebundle_()
     assert repr(explorer) == bundle["text/plain"] == "<interactive: a circle>"
     assert base64.b64decode(bundle["image/png"]) == explorer.png()
+    assert size(explorer.picture) == tuple(explorer.size) == (200, 200)
 
 
 def test_a_dragged_point_redraws():
-    def draw(point):
-        chart, ax = show.figure(width=2, height=2)
-        ax.plot([0, point[0]], [0, point[1]])
-        ax.set(xlim=(-2, 2), ylim=(-1, 1))
+    draw, chart = circle()
+    explorer = show.explore(draw, "a line", chart, point=(1.0, 0.5), radius=(0, 3, 0.1, 1.0))
+    before = explorer.png()
+    explorer.values = explorer.values | {"point": [0.5, 0.2]}
+    assert explorer.png() != before
+    left, top, right, bottom, *limits = explorer.place
+    assert limits == [0, 3, 0, 1] and 0 < left < right <= 1 and 0 <= top < bottom < 1
+
+
+def test_layers_show_what_one_drawing_would():
+    """Also where the moving part changes what should stay: limits, labels, and ticks."""
+
+    def draw(chart, reach):
+        ax = chart.axes[0]
+        ax.fill_between([0, reach], [0, 1], color="red")
+        ax.bar_label(ax.bar([0.5], [reach / 4], color="blue"))
+        ax.imshow(np.eye(4), extent=(0, 1, 0, 1), aspect="auto")
+        ax.set_title(f"reach {reach}")
+        ax.set(xlim=(0, reach), ylim=(0, 1), xlabel=f"to {reach}")
+
+    def plain():
+        chart, ax = show.figure(width=3, height=3)
+        chart.set_layout_engine("none")  # room would be shared out anew for other tick labels
+        ax.plot([], [], label="nothing")
+        ax.legend(loc="lower right")
+        ax.set(xlim=(0, 1), ylim=(0, 1), title=" ", xlabel=" ")
         return chart
 
-    explorer = show.explore(draw, "a line", point=(1.0, 0.5))
-    before = explorer.png()
-    explorer.picture.point = [0.0, -0.5]
-    assert explorer.png() != before
-    assert explorer.picture.limits == [-2, 2, -1, 1]
-    left, top, right, bottom = explorer.picture.frame
-    assert 0 < left < right <= 1 and 0 <= top < bottom < 1
+    layers = Layers(plain(), draw)
+    for reach in (3, 1, 2, 1):
+        chart = plain()
+        draw(chart, reach)
+        reference = np.asarray(Image.open(io.BytesIO(chart.png())).convert("L"), dtype=float)
+        frame = np.asarray(Image.fromarray(layers.frame(reach=reach)[..., :3]).convert("L"), dtype=float)
+        assert abs(frame - reference).mean() < 3, reach  # spines lie below bars here, above them there
+    assert len(layers.chart.axes[0].patches) == 1 and len(layers.chart.axes[0].images) == 1, "what was drawn before is gone"

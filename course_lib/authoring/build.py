@@ -128,13 +128,27 @@ def dump(notebook) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def fingerprint(source: Path) -> str:
-    """Hash of everything the outputs follow from: the source, the library below it, the catalogue, the pinned versions."""
+def fingerprint(source: Path, notebook) -> str:
+    """Hash of everything the outputs follow from: the code, the library below it, the catalogue, the pinned versions."""
     library = ROOT / "course_lib"
     reached = [p for p in sorted(library.rglob("*")) if p.relative_to(library).parts[0] not in UNREACHED]
     files = [p for p in reached if p.suffix in (".py", ".json", ".csv")]
-    files += [ROOT / "exercises" / source.name, ROOT / "constraints.txt", source]
-    return hashlib.sha256("".join(f.read_text(encoding="utf-8") for f in files).encode()).hexdigest()[:16]
+    files += [ROOT / "exercises" / source.name, ROOT / "constraints.txt"]
+    texts = [f.read_text(encoding="utf-8") for f in files] + [c.source for c in notebook.cells if c.cell_type == "code"]
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
+
+
+def carry(notebook, stored) -> list[str]:
+    """Give the notebook's code cells the outputs of the stored one's equal cells; the code of cells for which there are none."""
+    left, missing = [c for c in stored.cells if c.cell_type == "code"], []
+    for cell in (c for c in notebook.cells if c.cell_type == "code"):
+        twin = next((c for c in left if c.source == cell.source), None)
+        if twin is None:
+            missing.append(cell.source)
+        else:
+            left.remove(twin)
+            cell.outputs, cell.execution_count = twin.outputs, twin.execution_count
+    return missing
 
 
 def execute(notebook, folder: Path, timeout: int = 600):
@@ -157,11 +171,20 @@ def build(source: Path, force: bool = False, say=print) -> None:
     if not force and not _stale(source, notebook):
         say(f"solutions/{source.stem}.ipynb is up to date")
         return
-    mark = fingerprint(source)  # before the run, which takes a while: a change meanwhile must not count as executed
-    solved = execute(notebook, source.parent)
+    mark = fingerprint(source, notebook)  # before the run, which takes a while: a change meanwhile must not count as executed
+    stored = executed(source)
+    kept = not force and stored and stored.metadata.get("course", {}).get("fingerprint") == mark and not carry(notebook, stored)
+    solved = notebook if kept else execute(notebook, source.parent)
     solved.metadata["course"]["fingerprint"] = mark
     write(source.with_suffix(".ipynb"), dump(solved))
-    say(f"solutions/{source.stem}.ipynb executed in {time.perf_counter() - began:.0f} s")
+    done = "written; its code is the same, so its outputs are" if kept else f"executed in {time.perf_counter() - began:.0f} s"
+    say(f"solutions/{source.stem}.ipynb {done}")
+
+
+def executed(source: Path):
+    """The executed notebook as it lies there; None where there is none."""
+    path = source.with_suffix(".ipynb")
+    return nbformat.read(path, 4) if path.exists() else None
 
 
 def _stale(source: Path, notebook) -> str:
@@ -170,15 +193,14 @@ def _stale(source: Path, notebook) -> str:
     def cells(book) -> list[tuple]:
         return [(c.id, c.cell_type, c.source, dict(c.metadata)) for c in book.cells]
 
-    path = source.with_suffix(".ipynb")
-    if not path.exists():
+    stored = executed(source)
+    if stored is None:
         return "is missing"
-    stored = nbformat.read(path, 4)
     if cells(stored) != cells(notebook):
         return "has other cells than its source"
     if any(c.cell_type == "code" and c.source.strip() and c.execution_count is None for c in stored.cells):
         return "holds cells that were never run, which no test would compare"
-    if stored.metadata.get("course", {}).get("fingerprint") != fingerprint(source):
+    if stored.metadata.get("course", {}).get("fingerprint") != fingerprint(source, notebook):
         return "was executed with another source, library, or pinned versions"
     return ""
 

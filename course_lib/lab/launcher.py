@@ -17,6 +17,7 @@ def command(extra: list[str], root: Path = ROOT) -> list[str]:
         "--ServerApp.jpserver_extensions={'course_lib.lab.server': True}",
         f"--LabApp.default_url=/lab/tree/{LANDING}",
         f"--LabApp.app_settings_dir={Path(__file__).parent / 'settings'}",
+        "--LabApp.custom_css=True",
         *extra,
     ]
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito's palette; one meaning per colour through the whole course
 REAL, FAKE, CRITIC, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73", "#222222", "#CC79A7"
@@ -30,6 +31,17 @@ _STYLE = {
 rcParams.update(_STYLE)  # a learner's own figures look the same
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """Pixels (height, width, 4) as a PNG small enough for a notebook (256 colours where that saves much)."""
+    picture = Image.fromarray(pixels[..., :3])
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", compress_level=2)
+    if buffer.tell() > 50_000:
+        buffer = io.BytesIO()
+        picture.quantize(256).save(buffer, "png", compress_level=6)
+    return buffer.getvalue()
+
+
 class Chart(Figure):
     """A matplotlib figure that shows itself as a PNG, and in text as `<figure: its title>`: stable where pictures are not."""
 
@@ -38,19 +50,18 @@ class Chart(Figure):
         titles = [ax.get_title(loc=loc) for ax in self.axes for loc in ("left", "center")]
         return next(filter(None, [self.get_suptitle(), *titles]), "untitled")
 
-    def png(self) -> bytes:
-        """The picture, small enough for a notebook (256 colours where that saves much)."""
-        from PIL import Image
+    def finding(self, text: str) -> None:
+        """Set or renew the title of the whole figure: what it shows."""
+        if self._suptitle:
+            self._suptitle.set_text(text)  # where the layout has put it
+        else:
+            self.suptitle(text, fontsize=14, x=0.01, ha="left", fontweight="bold")
 
+    def png(self) -> bytes:
+        """The picture as a PNG."""
         canvas = FigureCanvasAgg(self)
         canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        buffer = io.BytesIO()
-        picture.save(buffer, "png", compress_level=2)
-        if buffer.tell() > 50_000:
-            buffer = io.BytesIO()
-            picture.quantize(256).save(buffer, "png", compress_level=6)
-        return buffer.getvalue()
+        return png(np.asarray(canvas.buffer_rgba()))
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         return {"text/plain": f"<figure: {self.title()}>", "image/png": base64.b64encode(self.png()).decode()}
@@ -66,5 +77,5 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: float
     for ax in np.atleast_1d(axes).flat:
         ax.set_prop_cycle(color=CYCLE)
     if title:
-        chart.suptitle(title, fontsize=14, x=0.01, ha="left", fontweight="bold")
+        chart.finding(title)
     return chart, axes

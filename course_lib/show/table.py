@@ -11,7 +11,7 @@ from course_lib.device import preset
 
 def about(value: float, digits: int = 2) -> str:
     """A figure from a training: "≈" says that another machine's rounding may change its last digits."""
-    return f"≈{value:.{digits}f}"
+    return f"≈{value:.{digits}f}".replace("-", "−")
 
 
 @dataclass(frozen=True)
