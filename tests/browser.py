@@ -140,3 +140,34 @@ def stop_presenting(page) -> None:
     """Back to the plain notebook."""
     page.evaluate("() => window.jupyterapp.commands.execute('deck:stop')")
     page.wait_for_selector(".jp-Deck", state="detached")
+
+
+def no_errors(page):
+    assert outputs(page, '[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert outputs(page, '[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert page.locator("text=Error displaying widget").count() == 0
+
+
+def open_and_run(page, server, path):
+    """Open a notebook, Run All, and see no error."""
+    open_notebook(page, *server, path)
+    run_all(page)
+    no_errors(page)
+
+
+def type_cell(page, code):
+    """Run new code at the end of the notebook, as a learner who adds a cell."""
+    page.evaluate(
+        """async (code) => {
+            const app = window.jupyterapp, panel = app.shell.currentWidget, book = panel.content;
+            book.activeCellIndex = book.widgets.length - 1;
+            await app.commands.execute('notebook:insert-cell-below');
+            book.activeCell.model.sharedModel.setSource(code);
+            app.commands.execute('notebook:run-cell');
+        }""",
+        code,
+    )
+
+
+def last_output(page):
+    return page.locator(".jp-NotebookPanel .jp-CodeCell").last.locator(".jp-OutputArea")

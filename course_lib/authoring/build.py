@@ -158,7 +158,7 @@ def execute(notebook, folder: Path, timeout: int = 600):
     client.execute(env={"COURSE_PRESET": "laptop", **os.environ, "COURSE_HEADLESS": "1"}, cleanup_kc=True)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
+            if {"image/png", "text/html"} & set(output.get("data", {})):
                 output["data"].pop(WIDGET, None)
     return notebook
 
