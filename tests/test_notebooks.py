@@ -51,7 +51,9 @@ def test_an_exercise_is_statement_answer_check(source):
     checks = [i for i, c in enumerate(book) if role(c, "grade")]
     found = []
     for i in checks:
-        statement, answer, check = book[i - 2 : i + 1]
+        answer, check = book[i - 1 : i + 1]
+        vote = book[i - 2].source.startswith("quiz(")  # between a multiple choice and the cell that counts
+        statement = book[i - 3 if vote else i - 2]
         exercise_id = re.search(r'check\("([^"]+)"\)', check.source)[1]
         exercise, grade_id = find(exercise_id), exercise_id.replace(".", "-")
         assert statement.cell_type == "markdown" and statement.source.count("<details>") == len(exercise.hints) >= 2
@@ -112,12 +114,25 @@ def test_ran_without_errors_and_shows_what_it_should(source):
 
 
 @each
-def test_cells_have_known_tags_and_places(source):
+def test_every_cell_has_its_place_on_the_slides(source):
     book = solved(source)
     for cell in book:
         assert set(cell.metadata.get("tags", [])) <= TAGS
-        assert cell.metadata.get("slideshow", {}).get("slide_type", "slide") in SLIDES  # "-" would hide the cell
+        assert cell.metadata.get("slideshow", {}).get("slide_type") in SLIDES, cell.source
     assert book[0].metadata["slideshow"]["slide_type"] == "slide" and book[0].source.startswith(f"# {source.stem[:2]} · ")
+    assert book[-1].metadata["slideshow"]["slide_type"] != "skip", "a deck that is started there would stay empty"
+
+
+@each
+def test_a_lecture_votes_once(source):
+    """On a multiple choice, before its answer cell; the answer itself is not on a slide."""
+    book = solved(source)
+    votes = [i for i, c in enumerate(book) if c.cell_type == "code" and c.source.startswith("quiz(")]
+    assert len(votes) == 1
+    exercise_id = re.fullmatch(r'quiz\("([^"]+)"\)', book[votes[0]].source)[1]
+    answer, check = book[votes[0] + 1 : votes[0] + 3]
+    assert isinstance(find(exercise_id), Choice) and f'check("{exercise_id}")' in check.source and role(answer, "solution")
+    assert {c.metadata["slideshow"]["slide_type"] for c in (answer, check)} == {"skip"}
 
 
 @each
@@ -153,10 +168,14 @@ def test_a_lecture_has_its_parts(source):
 LATER = """
 import gc
 from course_lib.show.widgets import Explorer
-for explorer in [e for e in gc.get_objects() if isinstance(e, Explorer)]:
-    for control in explorer.controls.values():
-        control.value = control.options[-1] if hasattr(control, "options") else control.min
-        assert not explorer.note.value, (explorer, explorer.note.value)
+for explorer in [e for e in gc.get_objects() if issubclass(type(e), Explorer)]:
+    x0, x1, y0, y1 = explorer.place[4:]
+    ends = [{"point": [x, y]} for x in (x0, x1) for y in (y0, y1)] if "point" in explorer.values else []
+    for control in explorer.controls:
+        ends += [{control["name"]: end} for end in control.get("choices") or (control["low"], control["high"])]
+    for end in ends:
+        explorer.values = explorer.values | end
+        assert not explorer.trouble, (explorer, end, explorer.trouble)
 """
 
 

@@ -106,7 +106,7 @@ def test_widgets_live_inside_slides_and_keep_their_arrow_keys(server, page):
     shown = page.evaluate(
         """async () => {  // the last value won: what the kernel drew is what the slider says
             const code = 'import gc\\nfrom course_lib.show.widgets import Explorer';
-            const user_expressions = { last: '[e.values["logit"] for e in gc.get_objects() if type(e) is Explorer][-1]' };
+            const user_expressions = { last: '[e.values["logit"] for e in gc.get_objects() if issubclass(type(e), Explorer)][-1]' };
             const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
             const reply = await kernel.requestExecute({ code, user_expressions }).done;
             return reply.content.user_expressions.last.data['text/plain'];
