@@ -23,6 +23,11 @@
 # Ten minutes with this page, and you know how the other notebooks work:
 # your machine, an exercise with hints and an instant check, a slider, the map.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 10 minutes in all; this page 1.
+# **Ask:** "Which picture in the news was made by a network, and how would you measure how good it is?" (No answer yet. The course is about that.)
+# **Goes wrong:** people read ahead. Run All first, on every laptop: it takes three seconds.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your machine
 #
@@ -31,13 +36,14 @@
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
-from course_lib import check, hint, score, setup, show, solution
+from course_lib import check, hint, quiz, score, setup, show, solution
 
 print(setup(seed=0))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 5 minutes. If a laptop misbehaves, `course doctor` in a terminal says what is wrong in plain words.
+# **Timing:** 2 minutes.
 # **Ask:** who has trained a neural net before? Who has trained two against each other?
+# **Goes wrong:** a laptop without the packages, or with an old Python. `course doctor` in a terminal says what is wrong in plain words.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## First predict, then run
@@ -49,18 +55,27 @@ print(setup(seed=0))
 #
 # (a) ½  (b) ¼  (c) 1  (d) 0  (e) it depends
 #
-# Write your letter below, run the cell (Shift + Enter), then run the check. A wrong guess costs nothing, and it is how the point sticks.
+# Vote, or write your letter into the cell below and run it (Shift + Enter), then the check. A wrong guess costs nothing, and it is
+# how the point sticks.
 #
 # <!-- hints: start_here.predict -->
 
-# %% nbgrader={"grade": false, "grade_id": "start_here-predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% slideshow={"slide_type": "fragment"}
+quiz("start_here.predict")
+
+# %% nbgrader={"grade": false, "grade_id": "start_here-predict", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "skip"}
 prediction = ...  # one letter in quotes, such as "a"
 ### BEGIN SOLUTION
 prediction = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "start_here-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "start_here-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "skip"}
 check("start_here.predict")
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes.
+# **Ask:** the vote, by show of hands, before anybody runs it. (¼.)
+# **Goes wrong:** ½ is the favourite: the value of σ, not its slope. Draw the tangent at 0.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move it
@@ -69,26 +84,34 @@ check("start_here.predict")
 # With the keyboard: Tab to the slider, then the arrow keys.
 
 
-# %% slideshow={"slide_type": "fragment"}
-def draw(logit):
-    x = torch.linspace(-8, 8, 200)
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+steep_at = torch.linspace(-8, 8, 200)
+chart, ax = show.figure(width=7, height=3.4)
+ax.plot(steep_at.tolist(), torch.sigmoid(steep_at).tolist(), color=show.REAL, label="σ(l)")
+ax.plot([], [], "--", color=show.FAKE, label="tangent")
+ax.set(xlabel="logit l", ylabel="probability", xlim=(-8.4, 8.4), ylim=(-0.05, 1.05), title=" ")
+ax.legend(loc="upper left")
+
+
+def draw_tangent(chart, logit):
+    ax = chart.axes[0]
     height = torch.sigmoid(torch.tensor(logit)).item()
     slope = height * (1 - height)
-    chart, ax = show.figure(width=7, height=3.2)
-    ax.plot(x.tolist(), torch.sigmoid(x).tolist(), color=show.REAL, label="σ(l)")
-    ax.plot(x.tolist(), (height + slope * (x - logit)).tolist(), "--", color=show.FAKE, label="tangent")
+    ax.plot([-8, 8], [height + slope * (x - logit) for x in (-8, 8)], "--", color=show.FAKE)
     ax.plot([logit], [height], "o", color=show.FAKE)
-    ax.set(xlabel="logit l", ylabel="probability", ylim=(-0.05, 1.05))
-    ax.set_title(f"At l = {logit:.1f} the slope of σ is {slope:.3f}")
-    ax.legend(loc="upper left")
-    return chart
+    ax.set_title(f"At l = {logit:.1f} the slope of σ is {slope:.3f}".replace("-", "−"))
 
 
-show.explore(draw, "the logistic function and its slope at a logit you choose", logit=(-8, 8, 0.1, 0.0))
+show.explore(draw_tangent, "the logistic function and its slope at a logit you choose", chart, logit=(-8, 8, 0.1, 0.0))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # At 0 the slope is 0.250, its largest value; at ±8 it is nearly 0. Through a σ that is very sure hardly any gradient passes:
 # a GAN can stop learning there, and lecture 02 measures it.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute.
+# **Ask:** "At which logit is the slope a tenth of its largest?" (About ±3.6: drag there.)
+# **Goes wrong:** the arrow keys change slides as long as the slider has no focus: click it once.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise: write it
@@ -104,7 +127,7 @@ show.explore(draw, "the logistic function and its slope at a logit you choose", 
 # <!-- hints: start_here.logistic -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "start_here-logistic", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "start_here-logistic", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def logistic(logit):
     """The probability σ(l) = 1 / (1 + exp(-l)) of every logit."""
     ### BEGIN SOLUTION
@@ -112,9 +135,14 @@ def logistic(logit):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "start_here-logistic-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "start_here-logistic-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 logistic = check("start_here.logistic")
 # stuck? hint("start_here.logistic") gives one hint more each time; solution("start_here.logistic") shows an answer
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes.
+# **Ask:** "What does exp(800) give in float32?" (inf. And 1/(1 + inf) is 0, but its gradient is NaN.)
+# **Goes wrong:** the formula as it stands: right values, a gradient that breaks. The next slide shows what the check says of it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a check tells you
@@ -125,18 +153,26 @@ logistic = check("start_here.logistic")
 # %% slideshow={"slide_type": "fragment"}
 _ = check("start_here.logistic", lambda logit: 1 / (1 + torch.exp(-logit)))
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 _ = check("start_here.logistic", lambda logit: torch.tanh(logit))
 
-# %%
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Code that stops with an error is no drama either. The check says where, in your own lines:
+
+# %% slideshow={"slide_type": "fragment"}
 _ = check("start_here.logistic", lambda logit: logit[:, 0].sigmoid())
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 _ = check("start_here.logistic", lambda logit: logit.sigmiod())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The first has the right value at every logit. Its gradient breaks far out, and training with it: that is why the extremes are in.
 # The check runs inside your own notebook and is for practice; graded work is run elsewhere, on inputs nobody has seen.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute.
+# **Ask:** "Which of the four would you have noticed without the check?" (The last two. The first would have shown in a training, late.)
+# **Goes wrong:** the check is taken for the grade. It is practice; grading runs elsewhere.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The map
@@ -145,14 +181,28 @@ _ = check("start_here.logistic", lambda logit: logit.sigmiod())
 #
 # Each lecture takes 45 to 60 minutes and runs in under two. Any order works; the numbers follow the slides.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** ½ minute.
+# **Ask:** "Which of these would you like first?" (Any order works.)
+# **Goes wrong:** people open `solutions/` by mistake: the path is in the tab.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Good to know
 #
 # - **Run All** always works, solved or not: *Run → Run All Cells*. **Something odd?** *Kernel → Restart Kernel and Run All Cells*.
-# - **A training can be stopped** with ■ (or the keys I, I). What it has learned so far is kept, and the next cells go on with it.
+# - **A training can be stopped** with ■ (or the keys I, I). What it has learned is kept, and `log.resume()` goes on where it was.
 # - **Compare with the solution**: the folder `solutions/` holds every notebook solved, with its outputs.
 # - **Hand in** the notebook file itself (*File → Download*). Names of functions must stay; everything else may change.
-# - **Present**: the same cells are slides. *View → Activate Command Palette → Start Deck*, then the arrow keys or Space.
+# - **Present**: the same cells are slides. The button with the playing card in the toolbar (or *Start Deck* in the command palette),
+#   then Space, the arrow keys, or a clicker. Sliders stay alive, code can be edited and run, Escape ends it.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** ½ minute.
+# **Ask:** "What will you do when a training looks hopeless?" (Stop it with ■, look, change something, run the cell again.)
+# **Goes wrong:** *Restart* is forgotten after a cell was run out of order.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Your points so far
+
+# %% slideshow={"slide_type": "fragment"}
 score()

@@ -23,14 +23,23 @@
 # - Two numbers instead of two nets: why the obvious update never arrives, and which repairs do, to nine digits.
 # - Real GANs on a ring of 8 Gaussians: who finds all the modes, does the choice of objective matter, and which tricks help?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 import math
 
 import torch
-from course_lib import adam, check, data, fit, generator, hint, linear_decay, metrics, nets, pick, score, setup, show, solution
+from course_lib import adam, check, data, fit, generator, hint, linear_decay, metrics, nets, pick, quiz, score, setup, show, solution
 from course_lib.losses import adversarial
 
 print(setup(seed=0))
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 60 minutes. Title 1, a game of two numbers 7, taking turns 5, looking ahead and the table 12, the widget 3, Dirac-GAN and R1
+# 12, the ring 2, four GANs 6, do three seeds rank them 3, created equal 4, tricks 4, the table at the end 1. `sample_ring` and the
+# challenge are homework (5 and 10 minutes more).
+# **Ask:** how does one know that the training of a GAN is done? (Collect answers, judge none. "When the loss is low" will come, and
+# the first section answers it.)
+# **Goes wrong:** time runs out before the real nets. The table of rules and "Which rules break?" can be read at home; the four
+# trainings cannot.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A game of two numbers
@@ -41,17 +50,22 @@ print(setup(seed=0))
 # $$F(w) = \Big(-\frac{\partial V}{\partial x},\; +\frac{\partial V}{\partial y}\Big) = (-y,\; x), \qquad w = (x, y).$$
 #
 # Only at $w = (0, 0)$ can neither gain by moving alone. That is the **saddle point** of V, and the solution of the game.
-# The next cells draw V as contour lines and F as arrows. Where do the arrows lead?
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def field(w):
     """Where each player wants to go on V = xy: (..., 2) to (..., 2)."""
     x, y = w[..., 0], w[..., 1]
     return torch.stack([-y, x], -1)
 
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where do the arrows lead?
+#
+# V as contour lines (dashed where V < 0), F as grey arrows, and the saddle as a black dot.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the contours and the arrows
 chart, ax = show.figure(width=6, height=4.4)
 show.field(field, ax=ax, reach=1.6, arrows=13)
 ticks = torch.linspace(-1.6, 1.6, 81, device="cpu")
@@ -61,14 +75,9 @@ ax.plot(0, 0, "o", color=show.EXACT)
 ax.set(xlabel="x (G wants V small)", ylabel="y (D wants V large)", title="No arrow points to the saddle")
 chart
 
-# %% [markdown]
-# Contours of V = xy (dashed where V < 0) with the saddle as a black dot; grey arrows turn round it, anticlockwise. Each arrow is at
-# a right angle to the way home: $w \cdot F(w) = -xy + yx = 0$. A minimum pulls you in. A saddle of this kind only leads you round.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 8 minutes to here, with the prediction below. Draw one arrow at (1, 0) on the board and let the class do (0, 1).
-# **Ask:** is (0, 0) a minimum of V along x? (V(x, 0) = 0 for all x: G cannot gain there, nor lose. The same for D.)
-# **Goes wrong:** people look for "the loss that goes down". In a game no loss has to go down, not even in the best of trainings.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The arrows turn round the saddle, anticlockwise. Each is at a right angle to the way home: $w \cdot F(w) = -xy + yx = 0$. A minimum
+# pulls you in. A saddle of this kind only leads you round.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## First predict, then run
@@ -78,30 +87,42 @@ chart
 # Both players step at the same time, again and again, as two optimisers would: $w \leftarrow w + \eta F(w)$ with a step size η.
 # They start at distance 1 from the saddle. **What happens to that distance?**
 #
-# (a) it shrinks to 0: each follows its slope to the solution  (b) it stays 1: they circle for ever  (c) it grows, whatever η is
+# (a) it shrinks to 0: each follows its slope to the solution
 #
-# (d) it shrinks below a certain η and grows above it  (e) one player runs off along a straight line
+# (b) it stays 1: they circle for ever
+#
+# (c) it grows, whatever η is
+#
+# (d) it shrinks below a certain η and grows above it
+#
+# (e) one player runs off along a straight line
 #
 # <!-- hints: saddle_point.predict -->
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% slideshow={"slide_type": "fragment"}
+quiz("saddle_point.predict")
+
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-predict", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "skip"}
 prediction = ...  # one letter in quotes, such as "a"
 ### BEGIN SOLUTION
 prediction = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "skip"}
 check("saddle_point.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Both at once
+#
 # Now run it, in double precision and for three step sizes.
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def simultaneous(field, w, eta):
     return w + eta * field(w)
 
 
+# %% slideshow={"slide_type": "skip"}
 def path(update, steps, start=(1.0, 0.0)):
     """All points of a run, (steps + 1, 2)."""
     points = [torch.tensor(start, dtype=torch.float64, device="cpu")]
@@ -110,7 +131,8 @@ def path(update, steps, start=(1.0, 0.0)):
     return torch.stack(points)
 
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the spirals, and the distances
 grown = {}
 chart, (left, right) = show.figure(2)
 for eta, style in ((0.3, "--"), (0.1, "-"), (0.05, ":")):
@@ -124,11 +146,16 @@ right.set(xlabel="step", ylabel="distance from the saddle", title=f"η = 0.1: {g
 right.legend()
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, the spirals out of the saddle; right, their distance from it, straight lines on a logarithmic axis. So every step multiplies
 # the distance by the same factor. Pythagoras gives it: the step is as long as η times the distance and at a right angle, hence
 # $\sqrt{1+\eta^2}$. **Misconception:** "training diverges, so lower the learning rate". That helps at a minimum. Here it only makes
 # the spiral slower.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 7 minutes, 2 of them for the vote. Draw one arrow at (1, 0) on the board and let the class do (0, 1).
+# **Ask:** is (0, 0) a minimum of V along x? (V(x, 0) = 0 for all x: G cannot gain there, nor lose. The same for D.)
+# **Goes wrong:** people look for "the loss that goes down". In a game no loss has to go down, not even in the best of trainings.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair 1: take turns
@@ -145,7 +172,7 @@ chart
 # <!-- hints: saddle_point.alternating -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-alternating", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-alternating", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def alternating(x, y, eta):
     """One round of the game V = xy, G first: the new x and the new y, each of the shape of x."""
     ### BEGIN SOLUTION
@@ -155,14 +182,16 @@ def alternating(x, y, eta):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-alternating-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-alternating-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 alternating = check("saddle_point.alternating")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Neither home nor away
+#
 # A short calculation shows that a round leaves $x^2 + y^2 - \eta x y$ *exactly* as it was. Then (η < 2) it can neither arrive nor
 # escape. Does it hold for 10 000 rounds?
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
 drifts = {}
 for eta in (0.1, 0.5):
     w = path(lambda w: torch.stack(alternating(w[0], w[1], eta)), 10_000)
@@ -173,10 +202,15 @@ for eta in (0.1, 0.5):
     small = "less" if drifts[eta] < 1e-12 else "more"
     print(f"η = {eta}: the invariant drifts by {small} than 1e-12; distance between {near:.3f} and {far:.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The orbit is an ellipse, walked for ever: bounded, and no nearer after 10 000 rounds. So there is no *rate* to measure here, only
 # an invariant. (Gidel et al. 2019 prove both statements: simultaneous steps diverge, alternating ones stay bounded without
 # converging.) Taking turns stops the escape. What brings us home?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 5 minutes, 4 of them for the exercise.
+# **Ask:** which of the two is how you train your own GANs? (Alternating: D is updated first, and G's loss is computed with the new D.)
+# **Goes wrong:** both lines use the old x. That is the simultaneous rule again, and the feedback says so.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Repair 2: look ahead
@@ -194,7 +228,7 @@ for eta in (0.1, 0.5):
 # <!-- hints: saddle_point.extragradient -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-extragradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-extragradient", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def extragradient(field, w, eta):
     """The next w. `field` maps points to directions (…, d); it already points where each player wants to go."""
     ### BEGIN SOLUTION
@@ -203,7 +237,7 @@ def extragradient(field, w, eta):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-extragradient-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-extragradient-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 extragradient = check("saddle_point.extragradient")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -235,7 +269,7 @@ extragradient = check("saddle_point.extragradient")
 # <!-- hints: saddle_point.spectral_radius -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-spectral_radius", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-spectral_radius", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def spectral_radius(J):
     """The largest modulus of an eigenvalue of J, (n, n): a 0-d tensor."""
     ### BEGIN SOLUTION
@@ -243,14 +277,16 @@ def spectral_radius(J):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-spectral_radius-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-spectral_radius-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 spectral_radius = check("saddle_point.spectral_radius")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# All rules in code, yours among them. Each gets the point w, a complex number, and the point before it.
+# ### All rules in code
+#
+# Yours are among them. Each gets the point w, a complex number, and the point before it.
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def turn(w):
     return 1j * w
 
@@ -290,9 +326,11 @@ def jacobian(rule, eta):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Nine digits
+#
 # Three roads to the same value: measured on the run, from the eigenvalues, and by the formula. They should agree to nine digits.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 CLOSED = {
     "simultaneous": lambda eta: math.sqrt(1 + eta**2),
     "extragradient": lambda eta: math.sqrt(1 - eta**2 + eta**4),
@@ -304,11 +342,17 @@ growth, errors = {}, {}
 for rule, formula in CLOSED.items():
     for eta in (0.05, 0.1, 0.3):
         far = run(rule, eta, 400).abs()
-        growth[rule, eta] = (far[400] / far[300]).item() ** (1 / 100)  # late: the optimistic rule needs a few steps to settle
+        growth[rule, eta] = (far[400] / far[300]).item() ** (1 / 100)  # late: the optimistic rule settles first
         radius = spectral_radius(jacobian(rule, eta)).item()
         errors[rule, eta] = max(abs(growth[rule, eta] - formula(eta)), abs(radius - formula(eta)))
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The factor per step, measured
+#
+# The last column compares it with the spectral radius and with the formula.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# the table
 show.table(
     [
         {"rule": rule}
@@ -318,62 +362,85 @@ show.table(
     ]
 )
 
-# %% [markdown]
-# Measured factors per step; the last column compares them with the spectral radius and with the formula. Only the simultaneous rule
-# is above 1. Extragradient, proximal, and optimistic are nearly alike, with $|\lambda| \approx 1 - \frac12\eta^2$: all three step
-# along the *next* field, or a guess of it. Consensus is far faster here, for it changes the field itself.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Only the simultaneous rule is above 1. Extragradient, proximal, and optimistic are nearly alike, with
+# $|\lambda| \approx 1 - \frac12\eta^2$: all three step along the *next* field, or a guess of it. Consensus is far faster here, for
+# it changes the field itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 20 minutes for the three exercises and the table. Slow groups: do `spectral_radius` together, then show the widget.
+# **Timing:** 12 minutes: extragradient 6, the table of rules 1, `spectral_radius` 3, the figures 2. Slow groups: do `spectral_radius`
+# together, then show the widget.
 # **Ask:** why is there no row for the alternating rule? (It has |λ| = 1: the distance goes up and down within a turn. Its invariant
 # says it all.)
 # **Goes wrong:** "an eigenvalue with negative real part means stable". That is continuous time. A map is stable inside the unit
-# circle.
+# circle. In the exercise: the real step starts at the look-ahead point instead of w.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move it
 #
-# Drag the start. Choose a rule, then raise the step size until an eigenvalue leaves the unit circle: the path turns outwards.
-# Which rules can you break by a large step, and which not?
+# Drag the start. Choose a rule, then raise the step size until an eigenvalue leaves the unit circle. Which rules can you break?
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
+# the path of a rule, and its eigenvalues
 circle = torch.polar(torch.ones(181, device="cpu"), torch.linspace(0, 2 * math.pi, 181, device="cpu"))
+chart, (left, right) = show.figure(2, width=4.4, height=4.1, title=" ")
+show.field(field, ax=left, reach=2, arrows=9)
+left.set(xlabel="x (G)", ylabel="y (D)", xticks=[-2, -1, 0, 1, 2], yticks=[-2, -1, 0, 1, 2])
+right.plot(circle.real, circle.imag, color=show.EXACT, linewidth=1.2)
+right.set(xlim=(-1.35, 1.65), ylim=(-1.5, 1.5), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+right.set(xlabel="real part", ylabel="imaginary part")
+right.text(-1.25, -1.3, "○ unit circle, ✖ eigenvalues λ", fontsize=11)
 
 
-def draw(rule, step_size, point):
-    points = run(rule, step_size, 150, complex(*point))
-    eigenvalues = torch.linalg.eigvals(jacobian(rule, step_size))
+def walk(J, start, steps=128):
+    """The points of a run, (steps, 2). All rules are linear: J does a step, J² two, J⁴ four, so few products do them all."""
+    states = torch.tensor([[*start, *start]], dtype=torch.float64, device="cpu").T  # the point and the one before, as in `jacobian`
+    while states.shape[1] < steps:
+        states, J = torch.cat([states, J @ states], 1), J @ J
+    return states[:2].T
+
+
+def draw(chart, rule, step_size, point):
+    left, right = chart.axes
+    J = jacobian(rule, step_size)
+    points = walk(J, point)
+    points = points[points.norm(dim=1) < 9].numpy()  # the rest is out of the picture
+    eigenvalues = torch.linalg.eigvals(J)
     eigenvalues = eigenvalues[eigenvalues.abs() > 1e-12]  # two are 0 for a rule that forgets `old`
-    chart, (left, right) = show.figure(2, width=3.8, height=3.7)
-    chart.set_layout_engine(None)  # a fixed layout and few ticks: the picture has to follow your hand
-    chart.subplots_adjust(0.09, 0.14, 0.98, 0.92, 0.25)
-    show.field(field, ax=left, reach=2, arrows=9)
-    left.plot(points.real, points.imag, ".-", color=show.REAL, linewidth=1, markersize=4)
-    left.plot(*point, "o", color=show.FAKE, markersize=9)
-    left.set(xlabel="x (G)", ylabel="y (D)", title=f"{rule}, η = {step_size:.2f}", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
-    right.plot(circle.real, circle.imag, color=show.EXACT, linewidth=1.2)
-    right.text(-1.25, -1.3, "○ unit circle, ✖ eigenvalues λ", fontsize=11)
-    right.plot(eigenvalues.real, eigenvalues.imag, "X", color=show.OTHER, markersize=11)
-    right.set(xlim=(-1.35, 1.65), ylim=(-1.5, 1.5), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    right.set(xlabel="real part", ylabel="imaginary part")
     radius = eigenvalues.abs().max().item()
-    right.set_title(f"|λ| = {radius:.4f}: " + ("comes home" if radius < 1 - 1e-9 else "leaves" if radius > 1 + 1e-9 else "circles"))
-    return chart
+    fate = "comes home" if radius < 1 - 1e-9 else "leaves" if radius > 1 + 1e-9 else "circles"
+    chart.finding(f"{rule}, η = {step_size:.2f}: |λ| = {radius:.4f}, {fate}")
+    left.plot(*points.T, ".-", color=show.REAL, linewidth=1, markersize=4)
+    left.plot(*point, "o", color=show.FAKE, markersize=9)
+    right.plot(eigenvalues.real, eigenvalues.imag, "X", color=show.OTHER, markersize=11)
 
 
 show.explore(
     draw,
     "the path of two players on V = xy from a start you drag, and the eigenvalues of the rule beside the unit circle",
+    chart,
     point=(1.2, 0.0),
     rule=["extragradient", *(r for r in RULES if r != "extragradient")],
     step_size=(0.02, 1.2, 0.02, 0.3),
 )
 
-# %% [markdown]
-# Left, the players' path over the field, from the orange start; right, the rule's eigenvalues. Inside the circle the path comes
-# home, outside it leaves. The simultaneous rule is outside at every η, the proximal one inside at every η; extragradient,
-# consensus, and R1 leave above η = 1, the optimistic rule above 1/√3 ≈ 0.58. Momentum, a help at many minima, throws the
-# players out faster.
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which rules break?
+#
+# Left in the picture, the players' path over the field, from the orange start; right, the rule's eigenvalues. Inside the circle the
+# path comes home, outside it leaves.
+#
+# - The simultaneous rule is outside at every η, the proximal one inside at every η.
+# - Extragradient, consensus, and R1 leave above η = 1, the optimistic rule above 1/√3 ≈ 0.58.
+# - The alternating rule stays **on** the circle.
+# - Momentum, a help at many minima, throws the players out faster.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 3 minutes. Extragradient first, up to η = 1.2. Then let the room call the rules.
+# **Ask:** an eigenvalue crosses the circle at η = 1: what will the path do there? (Circle, neither nearer nor farther. For
+# extragradient |λ|² = 1 − η² + η⁴ is 1 at η = 1.)
+# **Goes wrong:** people take the small η for the safe one. For the simultaneous rule and momentum no η is: move the slider to its
+# left end.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The Dirac-GAN: the smallest real GAN
@@ -402,7 +469,7 @@ show.explore(
 # <!-- hints: saddle_point.r1_penalty -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-r1_penalty", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-r1_penalty", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def r1_penalty(W, v, x):
     """½ E |∇ₓD(x)|² for D(x) = v · tanh(W x): W (h, d), v (h,), x (B, d) to a 0-d tensor."""
     ### BEGIN SOLUTION
@@ -413,14 +480,16 @@ def r1_penalty(W, v, x):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-r1_penalty-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-r1_penalty-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 r1_penalty = check("saddle_point.r1_penalty")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Two checks
+#
 # In the Dirac-GAN it must give φ²/2, and its gradient φ. And it must agree with the library's `adversarial.r1`, which takes any net
 # as D.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
 one = torch.ones(1, 1, dtype=torch.float64)
 phi = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
 penalty = r1_penalty(one, -phi, 0 * one)  # near 0, tanh(x) is x
@@ -431,22 +500,26 @@ print(f"Dirac-GAN with φ = 0.7: penalty {penalty.item():.6f}, its gradient {slo
 print("Against the library on 16 hidden units:", "agrees to 1e-12" if difference < 1e-12 else f"differs by {difference}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Four ways to train the Dirac-GAN, 4000 steps each from θ = φ = 1. Which of them come home?
+# ### Four ways to train it
+#
+# The Dirac-GAN, 4000 steps each from θ = φ = 1. Which of them come home?
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def dirac(w, gamma=0.0):
     theta, phi = w
     speed = torch.sigmoid(-theta * phi)  # f'(θφ)
     return torch.stack([-speed * phi, speed * theta - gamma * phi])
 
 
+# %% slideshow={"slide_type": "skip"}
 def in_turn(w, eta):
     w = w + eta * dirac(w) * torch.tensor([1.0, 0.0], device="cpu")  # G
     return w + eta * dirac(w) * torch.tensor([0.0, 1.0], device="cpu")  # then D
 
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the four distances
 ETA, START = 0.05, (1.0, 1.0)
 ways = {
     "simultaneous": (lambda w: simultaneous(dirac, w, ETA), "--"),
@@ -464,7 +537,7 @@ ax.set_title(f"Simultaneous steps end {escaped:.2f} times as far out; with R1 th
 ax.legend()
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Distance from the saddle of four trainings. The one that alternates ends as far out as it began, to within one per cent;
 # extragradient approaches, but at a rate of only $\eta^2 f'(0)^2/2$ per step; the cheap penalty is the fastest although it takes
 # the *worst* of the rules.
@@ -474,10 +547,10 @@ chart
 #
 # At the saddle the field with R1 has the Jacobian $\begin{pmatrix}0 & -f'(0)\\ f'(0) & -\gamma\end{pmatrix}$ with eigenvalues
 # $\mu = \frac12\big(-\gamma \pm \sqrt{\gamma^2 - 4f'(0)^2}\big)$. Below the **critical γ = 2|f'(0)| = 1** they are complex: the
-# path spirals. Above, they are real: it creeps. An update has λ = 1 + ημ. Measure the rate on runs of the full, non-linear game,
-# and compare.
+# path spirals. Above, they are real: it creeps. An update has λ = 1 + ημ. Here autograd finds J and its eigenvalues; the rate is
+# measured on runs of the full, non-linear game. Do they agree?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 gammas = torch.linspace(0, 2.5, 101, dtype=torch.float64, device="cpu")
 saddle = torch.zeros(2, dtype=torch.float64, device="cpu")
 
@@ -486,6 +559,7 @@ def update_eigenvalues(gamma):
     return torch.linalg.eigvals(torch.func.jacrev(lambda w: simultaneous(lambda w: dirac(w, gamma), w, ETA))(saddle))
 
 
+# %% slideshow={"slide_type": "skip"}
 def measured_rate(gamma):
     """Slope of log distance over the last 2000 of 4000 steps: many whole turns, and so near the saddle that f' is constant."""
     logs = path(lambda w: simultaneous(lambda w: dirac(w, gamma), w, ETA), 4000, START).norm(dim=1).log()[2000:]
@@ -501,7 +575,13 @@ rate_error = max(abs(rates[gamma] - math.log(radii[gamma])) for gamma in tried)
 eigenvalues = torch.stack([update_eigenvalues(gamma) for gamma in gammas])
 best_gamma = gammas[eigenvalues.abs().amax(1).argmin()].item()
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The weight that comes home fastest
+#
+# Left, growth per step against γ; right, the eigenvalues beside the unit circle.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# growth and eigenvalues
 chart, (left, right) = show.figure(2, width=5, height=3.9)
 left.plot(gammas, eigenvalues.abs().amax(1), color=show.EXACT, label="spectral radius of the Jacobian")
 left.plot(tried, [math.exp(rates[gamma]) for gamma in tried], "o", color=show.CRITIC, label="measured on the run")
@@ -518,13 +598,18 @@ right.set_title("Inwards, together at γ = 1, apart")
 right.legend(loc="upper left")
 chart
 
-# %% [markdown]
-# Left: growth per step against γ, curve from the Jacobian, dots measured. Right: the eigenvalues start 0.0003 outside the unit
-# circle (γ = 0), move inwards, meet on the real axis, and part; the one that goes right makes too large a γ slow.
-# **Misconception:** "more R1 arrives sooner". Beyond the critical γ, D is held so tightly that it no longer leads G. (≈ below:
-# another machine's rounding may change the last digits.)
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Left: curve from the Jacobian, dots measured. Right: the eigenvalues start 0.0003 outside the unit circle (γ = 0), move inwards,
+# meet on the real axis, and part; the one that goes right makes too large a γ slow. **Misconception:** "more R1 arrives sooner".
+# Beyond the critical γ, D is held so tightly that it no longer leads G.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The same in figures
+#
+# A sign ≈: another machine's rounding may change the last digits.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# predicted and measured
 print(f"distance at the end over distance at the start: simultaneous {escaped:.2f}, alternating {stayed:.2f}")
 for gamma in tried:
     same = "agree to 5e-4" if abs(rates[gamma] - math.log(radii[gamma])) < 5e-4 else "disagree"
@@ -533,10 +618,12 @@ print("largest difference of the log rates:", "below 5e-4" if rate_error < 5e-4 
 print(f"fastest γ on the grid: {best_gamma:.3f} (critical γ: 2·½ = 1)")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 12 minutes. The exercise is the hardest of the lecture: let pairs work, then show `create_graph=True`.
+# **Timing:** 12 minutes, 8 of them for the exercise, the hardest of the lecture: let pairs work, then show `create_graph=True`.
 # **Ask:** γ = 1 is measured a little worse than predicted. Why? (Two equal eigenvalues: the distance falls like k·ρᵏ, and the
 # factor k fades slowly.)
-# **Ask:** what does WGAN-GP do at this saddle? (It wants slope 1 at the solution, where slope 0 would be right: Mescheder et al.
+# **Goes wrong:** the penalty comes out right, but no gradient reaches W and v, for `create_graph=True` is missing. Then D does not
+# feel it, and training goes on as if it were not there.
+# **Ask also:** what does WGAN-GP do at this saddle? (It wants slope 1 at the solution, where slope 0 would be right: Mescheder et al.
 # 2018 show that it keeps circling.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -556,7 +643,7 @@ print(f"fastest γ on the grid: {best_gamma:.3f} (critical γ: 2·½ = 1)")
 # <!-- hints: saddle_point.sample_ring -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-sample_ring", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-sample_ring", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def sample_ring(modes, std, n, generator):
     """n samples of a mixture of `modes` Gaussians on the unit circle: (n, 2)."""
     ### BEGIN SOLUTION
@@ -566,7 +653,7 @@ def sample_ring(modes, std, n, generator):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-sample_ring-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-sample_ring-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 sample_ring = check("saddle_point.sample_ring")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -577,19 +664,32 @@ sample_ring = check("saddle_point.sample_ring")
 # - **JSD**: the Jensen-Shannon divergence of lecture 02, between a histogram of 20 000 samples (40×40 cells) and the exact density.
 #   Same: 0; no overlap: log 2 = 0.69. A histogram is noisy: perfect samples get the **sampling floor**.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"}
 ring = data.ring()
 perfect = sample_ring(8, 0.1, 20_000, generator(1))
 found, divergence = metrics.modes(perfect, ring), metrics.jsd(perfect, ring)
 floor = divergence.floor
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What perfect samples look like
+#
+# Real data (blue) over the contours of the exact density (black, at 1, 10, and 50 % of its peak).
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the perfect samples
 chart, ax = show.figure(width=6, height=4.4)
 show.points(perfect, ring, ax=ax, color=show.REAL)
 ax.set_title(f"Perfect: {found.count} modes, share {found.quality:.3f}, JSD {divergence.value:.3f}")
 chart
 
-# %% [markdown]
-# Real data (blue) over the contours of the exact density (black, at 1, 10, and 50 % of its peak). These three scores are what a
-# perfect generator would get.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The three scores in the title are what a perfect generator would get.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes; `sample_ring` is homework (5 minutes). The next cells run without it.
+# **Ask:** why does even a perfect generator not get a share of 1? (Three σ in the plane hold 98.9 % of a Gaussian, not 99.7 %, which is
+# the value on the line.)
+# **Goes wrong:** "JSD 0.005, so the samples are not perfect". They are: it is the noise of 20 000 points in 1600 cells.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train four GANs
@@ -621,8 +721,14 @@ def three(name, samples):
     return chart
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### One recipe in code
+#
+# Nets and batches have a first axis for the three seeds. Only the losses, the penalty, and the number of critic steps change.
+
+# %% slideshow={"slide_type": "fragment"}
 STEPS, SAMPLES = pick(laptop=1500, gpu=3000), 20_000
+trained = {}
 
 
 def train(name, loss_D, loss_G, penalty=lambda D, x, fake: 0.0, critic_steps=1):
@@ -651,16 +757,27 @@ def train(name, loss_D, loss_G, penalty=lambda D, x, fake: 0.0, critic_steps=1):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Watch the samples (orange) find the modes (black contours, drawn as above), first with the loss of lecture 02.
+# ### The loss of lecture 02
+#
+# Watch the samples (orange) of three GANs find the modes (black contours, drawn as above).
 
-# %%
-trained = {}
+# %% slideshow={"slide_type": "fragment"}
 trained["non-saturating"] = train("Non-saturating", adversarial.discriminator, adversarial.nonsaturating)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Squares instead of logarithms
+#
+# The same nets and the same noise; D is a regression now.
+
+# %% slideshow={"slide_type": "fragment"}
 trained["LSGAN"] = train("LSGAN", adversarial.lsgan_discriminator, adversarial.lsgan_generator)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A critic with slope 1
+#
+# Its penalty asks for slope 1 between data and samples; it moves twice per move of G.
+
+# %% slideshow={"slide_type": "fragment"}
 trained["WGAN-GP"] = train(
     "WGAN-GP",
     adversarial.wgan_critic,
@@ -669,7 +786,12 @@ trained["WGAN-GP"] = train(
     critic_steps=2,
 )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A discriminator with slope 0
+#
+# The first loss again, and D pays for its slope at the data.
+
+# %% slideshow={"slide_type": "fragment"}
 trained["non-saturating + R1"] = train(
     "Non-saturating + R1",
     adversarial.discriminator,
@@ -677,8 +799,8 @@ trained["non-saturating + R1"] = train(
     penalty=lambda D, x, fake: 0.1 * adversarial.r1(D, x, batch_dims=2),
 )
 
-# %% [markdown]
-# Four pictures: 800 samples (orange) of three GANs each over the exact contours. Strays are what is not "within 3σ".
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# In each of the four pictures: 800 samples of each GAN. Strays are what is not "within 3σ".
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Who is best?
@@ -713,7 +835,8 @@ for name, samples in trained.items():
     live[name] = {"modes": [f.count for f in found], "quality": [f.quality for f in found], "width": width, "between": between}
     live[name]["jsd"] = [metrics.jsd(s, ring).value for s in samples]
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"] slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the table
 show.table(
     [
         {
@@ -728,11 +851,16 @@ show.table(
     ]
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # All four find all modes on all three seeds, with nine samples in ten where they belong. And yet the JSD is over thirty times its
 # floor. The last columns say where it sits. The modes get nearly equal shares: with one cell per mode and one for the rest,
 # little of the JSD is left. It lies *inside* the modes: **thin, shifted streaks, not round Gaussians**. Counting modes cannot see
 # that. Always print a second metric.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 6 minutes, of which half a minute is training. While it runs, collect the predictions for the table.
+# **Ask:** the high-quality share is 0.93 and all modes are there: is q(x) = p(x)? (No. The last two columns: the modes are too thin.)
+# **Goes wrong:** people read 8 of 8 modes as "the density is right". The JSD column is the antidote.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Do three seeds rank them?
@@ -750,7 +878,8 @@ for name, mine in triples.items():
     others = [(theirs > mine[:, None]).float().mean(1) for rival, theirs in triples.items() if rival != name]
     wins[name] = torch.stack(others).prod(0).mean().item()  # exact: all 120⁴ draws
 
-# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# the table
 show.table(
     [
         {
@@ -764,12 +893,18 @@ show.table(
     ]
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Three seeds do not rank the good ones.** Repeat the experiment with other seeds, and another objective wins. (Nor could they:
 # even if two groups of three are ordered perfectly, a rank test gives p = 2/20 = 0.1.) Ten seeds do put WGAN-GP behind in JSD, but
-# only for this one recipe, and more is to come on recipes. What ten seeds *can* show are large effects, such as these:
+# only for this one recipe, and more is to come on recipes.
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What ten seeds can show
+#
+# Large effects, such as these (dots where every seed found all modes, crosses where not; bars are means).
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# ten seeds per objective
 names = list(stored["objectives"])[::-1]
 collapsed = sum(min(stored["objectives"][n]["modes"]) < 8 for n in names)
 chart, (left, right) = show.figure(2, width=5.6, height=4.6, sharey=True)
@@ -787,17 +922,17 @@ right.set(xlabel="JSD (nats)", title="Only WGAN without a constraint fails")
 right.legend(loc="lower right")
 chart
 
-# %% [markdown]
-# Ten seeds per objective (dots where every seed found all modes, crosses where not; bars are means). The critic of a Wasserstein
-# GAN has to be kept in bounds here (β₁ = 0.5); without that the GAN loses modes, and **four times the steps do not repair it**
-# (one lucky seed of ten). With a gradient penalty or R1 the same losses work. (Hinge: D's loss is max(0, 1 − D(x)) + max(0, 1 +
-# D(G(z))), G's is −D(G(z)).) Note who does *not* fail: the minimax loss, whose gradient saturates (lecture 02), does well with
-# this recipe.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The critic of a Wasserstein GAN has to be kept in bounds here (β₁ = 0.5); without that the GAN loses modes, and **four times the
+# steps do not repair it** (one lucky seed of ten). With a gradient penalty or R1 the same losses work. (Hinge: D's loss is max(0, 1
+# − D(x)) + max(0, 1 + D(G(z))), G's is −D(G(z)).) Note who does *not* fail: the minimax loss, whose gradient saturates (lecture
+# 02), does well with this recipe.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 12 minutes, of which half a minute is training. While it runs, collect the predictions for the table.
+# **Timing:** 3 minutes.
 # **Ask:** "objective A got 0.16 and B got 0.18: which do you use?" (Ask back: how many seeds, how many settings tried for each?)
-# **Goes wrong:** people read 8 of 8 modes as "the density is right". The JSD column is the antidote.
+# **Goes wrong:** "so ten seeds are enough". To put WGAN-GP behind, yes; to tell non-saturating from LSGAN, no. How many a claim needs
+# depends on the gap, measured in standard deviations over the seeds.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Are GANs created equal?
@@ -837,7 +972,13 @@ off = every_jsd - every_jsd.mean()
 shares = [100 * (off.mean(dim).square().mean() / off.square().mean()).item() for dim in (0, 1)]
 of_settings, of_objective = shares  # per cent of the sum of squares
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The settings, and the budget
+#
+# Left, every setting of every objective; right, the expected best after k tries.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# settings and budgets
 chart, (left, right) = show.figure(2, width=5.8, height=4.6)
 budgets = range(1, 41)
 for row, ((name, values), style) in enumerate(zip(sweep.items(), ["-", "--", "-.", ":", "-", "--", "-."], strict=True)):
@@ -856,7 +997,18 @@ right.set(xscale="log", xticks=[1, 2, 5, 10, 20, 40], xticklabels=[1, 2, 5, 10, 
 right.legend(fontsize=9)
 chart
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Left, the middle half of the settings (bars) is wider than the grey band in which all the bests lie. The numbers that follow split
+# the sum of squares of all 280 values, a fairer test: most goes to the settings, least to the objective, the rest to which goes
+# with which.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The fine print
+#
+# What the 280 values say, and ten new seeds of two bests:
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# the sweep in figures
 print(f"distance of the seven bests (grey band): {distance_of_bests:.3f}")
 print(f"middle half of the settings inside one objective: {narrowest:.3f} (narrowest) to {max(spread_inside.values()):.3f}")
 print(f"sum of squares: settings {of_settings:.0f} %, objective {of_objective:.0f} %, interaction {100 - sum(shares):.0f} %")
@@ -868,14 +1020,11 @@ for name in ("minimax", "non-saturating"):
     again = stored["best again"][name]
     print(f"{name}: its best setting by JSD, ten new seeds: JSD {spread(again['jsd'])}, share {spread(again['quality'])}")
 
-# %% [markdown]
-# Left, every setting of every objective: the middle half of the settings (bars) is wider than the grey band in which all the
-# bests lie. Right, the expected best after k tries. The fairer test splits the sum of squares of all 280 values: most goes to the
-# settings, least to the objective, the rest to which goes with which. So **the settings matter more than the objective**, and a
-# paper that tunes its own objective and takes the others as they come shows nothing. But read the fine print. The bests are *not*
-# equal: the tuned minimax loss, the one everybody warns of, is ahead of the tuned non-saturating one by about two standard
-# deviations, on new seeds as well. And the setting with the best JSD is not the one with the best high-quality share: **choose
-# the metric before you choose the winner**.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# So **the settings matter more than the objective**, and a paper that tunes its own objective and takes the others as they come
+# shows nothing. But the bests are *not* equal: the tuned minimax loss, the one everybody warns of, is ahead of the tuned
+# non-saturating one by about two standard deviations, on new seeds as well. And the setting with the best JSD is not the one with
+# the best high-quality share: **choose the metric before you choose the winner**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which setting matters?
@@ -883,7 +1032,8 @@ for name in ("minimax", "non-saturating"):
 # If the settings matter more than the objective: which of them? "The learning rate", most people say. Take the mean over all seven
 # objectives.
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
+# momentum and learning rate
 settings = stored["settings"]
 over_objectives = every_jsd.mean(0)
 decayed = torch.tensor([s["decay"] for s in settings])
@@ -905,10 +1055,16 @@ axes[0].set_ylabel("JSD (nats), mean over objectives")
 axes[0].legend(loc="upper left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Forty settings, each the mean over seven objectives; circles with step-size decay, crosses without. High momentum is bad for
 # *every* objective; the learning rate matters at both ends; a rank correlation cannot see a U. Next, one change at a
 # time.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 4 minutes.
+# **Ask:** a paper tries ten settings of its own objective and one of the rival's. What will it report? (That its own is better: ten
+# tries alone gain 0.07 to 0.15, and the bests of all seven lie within 0.05.)
+# **Goes wrong:** "the learning rate does not matter, its correlation is 0.05". It is a U: look at the picture, not at one number.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Tricks, one at a time
@@ -917,7 +1073,8 @@ chart
 # non-saturating, the recipe above **without** decay. Two names: **weight averaging** 0.99 draws samples with a running mean of
 # G's weights; **label smoothing** 0.1 gives real data the target 0.9. **Predict:** does decay help? R1? β₁ = 0.9?
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
+# each trick against the base
 tricks = dict(stored["tricks"])
 base = torch.tensor(tricks.pop("base")["jsd"], dtype=torch.float64)
 
@@ -944,7 +1101,13 @@ ax.set_xlabel(f"change of JSD against the base's {base.mean():.2f} nats (95 % in
 ax.set_title(f"{len(helps)} of {len(effects)} tricks help, {len(hurts)} hurts, {len(effects) - len(helps) - len(hurts)} open (JSD)")
 chart
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What the small game knows of it
+#
+# Three lines on V = xy, and two on the ring:
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# small game and ring
 slow, fast = (spectral_radius(jacobian(rule, 0.1)).item() for rule in ("simultaneous", "momentum 0.9"))
 print(f"V = xy, η = 0.1: growth per step {slow:.4f} plain, {fast:.4f} with momentum 0.9")
 orbit = run("alternating", 0.1, 10_000)
@@ -959,7 +1122,7 @@ print(f"ring with β₁ = 0.9: {spread(ruined, 1)} modes over ten seeds; with 0.
 steep, plain = (spread(stored["tricks"][name]["quality"]) for name in ("R1, γ = 1", "base"))
 print(f"high-quality share with R1, γ = 1: {steep}; base: {plain}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Two help. Averaging the weights of G takes out the circling: the small game's orbit has its centre at the saddle. Decay does
 # not: there it stops the players on the circle. In nets it may calm the noise of the batches. Momentum pushes along the orbit and
 # outwards: β₁ = 0.9, the default of Adam, ruins every seed here; Radford et al. 2016 met the same on images and took 0.5. Of the
@@ -967,11 +1130,9 @@ print(f"high-quality share with R1, γ = 1: {steep}; base: {plain}")
 # hurts a little. On another base, with other data, all this may differ. (R1 saved the Wasserstein GAN above.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 10 minutes for the sweep and the tricks, 10 for the challenge (or as homework).
+# **Timing:** 4 minutes. Take the three predictions by a show of hands before the figure.
 # **Ask:** ten tricks, each tested at 95 %: how many false alarms do you expect? (Half a trick. All three effects here are far
 # beyond that.)
-# **Ask** (challenge): does β₁ = 0 do without a constraint? (We tried five seeds: 0.13 to 0.16 on four of them, 0.70 on the fifth.
-# With R1 all five reach 0.14.)
 # **Goes wrong:** "R1 is useless". No: it was tested on a base that needs no rescue.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -990,7 +1151,7 @@ print(f"high-quality share with R1, γ = 1: {steep}; base: {plain}")
 # <!-- hints: saddle_point.rescue -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "saddle_point-rescue", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "saddle_point-rescue", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "subslide"}
 def rescue(real):
     """Samples (4096, 2) of a generator trained on `real`, (4096, 2), with the Wasserstein losses."""
     ### BEGIN SOLUTION
@@ -1012,16 +1173,23 @@ def rescue(real):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "saddle_point-rescue-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "saddle_point-rescue-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 rescue = check("saddle_point.rescue")  # trains twice, yours and the course's: give it ten seconds
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # To look at your samples: `show.points(rescue(next(ring.batches(4096))), ring)`.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 0 minutes: homework (10 minutes). Read the goal aloud, and move on.
+# **Ask:** does β₁ = 0 do without a constraint? (We tried five seeds: 0.13 to 0.16 on four of them, 0.70 on the fifth. With R1 all
+# five reach 0.14.)
+# **Goes wrong:** one lucky seed is taken for a rescue. Try it with three.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you measured
 
-# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# claims and verdicts
 unconstrained = stored["objectives"]["WGAN, no constraint"]["modes"]
 all_modes = all(min(r["modes"]) == 8 for r in live.values())
 qualities = {name: sum(r["quality"]) / 3 for name, r in live.items()}
@@ -1091,5 +1259,13 @@ show.measured(
 # GANs created equal?* · Gidel et al. 2019, *A variational inequality perspective on generative adversarial networks* · next:
 # lecture 04, pictures.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute.
+# **Ask:** one claim does not hold: which, and is that a failure? (Three seeds do not rank the objectives. The honest "no" is the result.)
+# **Goes wrong:** "the objective does not matter, then". With settings fixed and little compute it may; the minimax loss was ahead here.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Your points so far
+
+# %% slideshow={"slide_type": "fragment"}
 score()

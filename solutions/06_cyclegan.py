@@ -32,7 +32,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib import adam, check, data, fit, generator, hint, linear_decay, metrics, nets, pick, score, setup, show, solution
+from course_lib import adam, check, data, fit, generator, hint, linear_decay, metrics, nets, pick, quiz, score, setup, show, solution
 from course_lib.data import phantoms
 from course_lib.losses import adversarial
 
@@ -67,13 +67,13 @@ else:
     x_test, truth = held_out.images("T1w", seed=4), held_out.images("T2w", scanner=None)  # the true partners, free of noise
     described = torch.stack([heads.lesion_load, heads.ventricle_size, *(heads.knob(k) for k in ("width", "length", "level"))], 1)[others]
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
 chart, axes = show.figure(2, width=5.6, height=2.7, title=f"{len(x)} images of A, {len(y)} of B, and no image of B belongs to one of A")
 for ax, images, name in zip(axes, (x, y), ("A: T1w", "B: T2w") if truth is not None else "AB", strict=True):
     show.grid(images[:24], 8, ax=ax, title=name)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In T1w the ventricles are dark and fat is bright; in T2w fluid is bright. About half of the heads have a lesion, in A as in
 # B.
 
@@ -97,7 +97,7 @@ chart
 # <!-- hints: cyclegan.retrieval -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-retrieval", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-retrieval", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def retrieval(fake, truth):
     """Share of rows of fake whose nearest row of truth is their own; both (n, ...), the result () in fake's dtype."""
     ### BEGIN SOLUTION
@@ -106,7 +106,7 @@ def retrieval(fake, truth):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-retrieval-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-retrieval-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 retrieval = check("cyclegan.retrieval")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -162,7 +162,7 @@ if truth is not None:
 print("FCD of real images of B:", show.about(floor, 1))
 rows(*live.values())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **The mean image has a smaller error than the input**, and is nobody's head (retrieval at chance, a large FCD). No
 # *increasing* curve makes T2w of T1w: what is dark in T1w is bright in T2w. The best curve of all finds most partners:
 # retrieval proves kept geometry, and FCD gives it away. The noise-free truth has the worse FCD of the two, because B is
@@ -246,7 +246,7 @@ sheet(f"The outputs look like B ({found})" if truth is None else f"Near T2w as a
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rows(live["as it is"], live["mean"], live["dreamer"])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The outputs are rough T2w heads: dark outside, bright folds, often bright ventricles, though hardly a skull. They differ
 # from one another, and FCD falls to a tenth. Yet **they are not the patients'**: retrieval is about that of a blind guess,
 # and the error is larger than that of the mean image. The loss has no complaint about that. $D_Y$ asks for an image of B and
@@ -276,7 +276,7 @@ with torch.no_grad():
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rows(live["mean"], live["dreamer"], live["naive"], live["steady"])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Now about half of the outputs of the first, and most of the second, are nearest to their own partner. No loss asked for
 # that; the convolutions did it. So **never judge a loss by comparing two different G**: from here on the net stays the same.
 # The first GAN looks less real (FCD): part of its error is plain bad training. (Seeds 0 to 4 gave retrieval 0.55 to 0.83, FCD
@@ -302,7 +302,7 @@ rows(live["mean"], live["dreamer"], live["naive"], live["steady"])
 # <!-- hints: cyclegan.cycle_loss -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-cycle_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-cycle_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def cycle_loss(G, F, x, y):
     """L1 of both ways round; G maps A to B, F maps B to A; x (n, ...) from A, y (m, ...) from B -> ()."""
     ### BEGIN SOLUTION
@@ -310,7 +310,7 @@ def cycle_loss(G, F, x, y):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-cycle_loss-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-cycle_loss-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 cycle_loss = check("cyclegan.cycle_loss")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -326,7 +326,7 @@ cycle_loss = check("cyclegan.cycle_loss")
 # <!-- hints: cyclegan.objective -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-objective", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-objective", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def objective(G, F, D_X, D_Y, x, y, lam):
     """What G: A -> B and F: B -> A minimise; D_X judges images of A, D_Y of B; x (n, ...), y (m, ...), lam a number -> ()."""
     ### BEGIN SOLUTION
@@ -336,7 +336,7 @@ def objective(G, F, D_X, D_Y, x, y, lam):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-objective-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-objective-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 objective = check("cyclegan.objective")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -377,7 +377,7 @@ live["cycle"] = judge("local G, cycle", there, back)
 sheet(f"There and home again: F(G(x)) is within {live['cycle']['x → G → F']:.1%} of x on average",
       **{"x": x_test, "G(x)": there, "truth": truth, "F(G(x))": back, "naive,\nNS + R1": plain})  # the steadier of the two naive ones
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 #
 # The best that this G could do? Give it what we withheld, the pairs, and the plain L1 loss (the **paired bound**).
 
@@ -421,7 +421,7 @@ def table(*names):
 
 table("naive", "cycle", "naive, NS + R1", "cycle, NS + R1", "paired")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Same net, same data, same number of steps (but twice the nets, and nearly three times the computing): without the cycle the
 # error is 1.3 times as large, and retrieval falls from 0.96 to 0.66. But the naive runs are also the worse GANs (FCD 7.7
 # against 2.1). The cycle does two things: it keeps G faithful, and steadies the training. Where the GAN is steadier by itself
@@ -452,7 +452,7 @@ def draw(ventricles, lesion):
 
 show.explore(draw, "one head and its translations, by ventricle width and lesion radius", ventricles=(2, 9, 0.5, 7), lesion=(0, 20, 1, 18))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The two local G follow the ventricles. The bottleneck's head changes as well, but not as told. And look at the lesion, the
 # part you would be asked about: bright with a dark core in the truth (upper right of the ventricles), it is grey tissue in
 # both local G(x). Over the stored seeds the lesion load that can be read off G(x) correlates with the true one by r = 0.32
@@ -494,13 +494,16 @@ def partner(x):
 #
 # <!-- hints: cyclegan.predict -->
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% slideshow={"slide_type": "fragment"}
+quiz("cyclegan.predict")
+
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-predict", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "skip"}
 prediction = ...  # one letter in quotes, such as "a"
 ### BEGIN SOLUTION
 prediction = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "skip"}
 check("cyclegan.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -521,7 +524,7 @@ for name, matrix in maps.items():
     exact += [(bool(gap < 1e-9), bool(cycle < 1e-12), kept.double().mean().item())]
     print(f"{name:37} same density as B: {exact[-1][0]}; comes home: {exact[-1][1]}; correct group: {exact[-1][2]:.0%}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # All four are optimal for both losses, to the last digit: since the densities are equal, the best critic answers ½ everywhere
 # (lecture 02; least squares agrees). Two of the four swap the groups. No other linear map is optimal; bent ones, which slide
 # points along within the cloud, are infinitely many, for any data. Now let nets find their own way, thirty pairs at once, six
@@ -586,7 +589,7 @@ for ax, i, name in zip(axes, best, ("a true one", "a swapped one"), strict=True)
     ax.set_title(f"{name}: home to {came_home[i]:.3f}, JSD {distance[i].value:.3f}")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Blue points are patients in A, orange ones their translations to B; lesions should arrive at the top. The G of the panel on
 # the right sends every one of them to the bottom. Its cycle error and its JSD (distance of the orange cloud from B, in nats)
 # are as good. **No loss, no critic, and no further training tells these two apart.** "Perfect": home within 0.05, JSD below
@@ -617,7 +620,7 @@ def draw(λ, pair):
 
 show.explore(draw, "where a trained pair sends the patients, by λ and start", λ=[f"{lam:g}" for lam in reversed(LAMBDAS)], pair=[str(k + 1) for k in (2, 0, 1, 3, 4, 5)])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The cycle does what it says: with λ from 0.1 on the crosses sit on the blue points, and as a by-product the GAN itself
 # trains better (JSD; 0.02 is too little for either: at this seed worse than none). It makes G *invertible*. It does not make
 # G *right*: invertible wrong maps exist for any data; where these have a symmetry they are the simplest maps there are. On
@@ -644,7 +647,7 @@ show.explore(draw, "where a trained pair sends the patients, by λ and start", �
 # <!-- hints: cyclegan.must_change -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-must_change", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-must_change", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def must_change(p, q):
     """Smallest share of patients that must change group when shares p (K,) are turned into shares q (K,) -> ()."""
     ### BEGIN SOLUTION
@@ -652,7 +655,7 @@ def must_change(p, q):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-must_change-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-must_change-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 must_change = check("cyclegan.must_change")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -674,7 +677,7 @@ off = torch.tensor([metrics.jsd(points, clinic, bins=20).value for points in arr
 for name, group in (("λ = 0.02", off[:8]), ("λ = 1, swapped (> 90 % changed)", off[8:][changed[8:] > 0.9]), ("λ = 1, kept (< 10 % changed)", off[8:][changed[8:] < 0.1])):
     print(f"JSD to B, {name}: {about(group.mean().item(), 2) if len(group) else '–'} over {len(group)} pairs")
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
 chart, axes = show.figure(2, width=5, height=3.9, sharey=True, title=f"G(x) has {seen[:8].mean():.0%} lesions under the light cycle, {seen[8:].min():.0%} to {seen[8:].max():.0%} under the heavier one")
 for ax, part, name in zip(axes, (slice(0, 8), slice(8, 16)), ("λ = 0.02", "λ = 1"), strict=True):
     order = changed[part].argsort()
@@ -687,7 +690,7 @@ axes[0].set_ylabel("share of all patients")
 axes[0].legend(loc="upper left", fontsize=10)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, a light cycle: the critic gets its way, six of ten G(x) have a lesion, and so about 40 % of the patients or more have
 # changed group (80 % or so where the groups are swapped on top). Right, a heavier cycle: a smooth, invertible G cannot cut a
 # cloud in two, and most pairs keep A's cloud sizes. Many are swapped: 80 % lesions are nearer to 60 % than 20 % are, so the
@@ -718,7 +721,7 @@ chart
 # <!-- hints: cyclegan.replay -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-replay", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-replay", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def replay(buffer, fresh, u, slots):
     """buffer (K, ...), fresh (n, ...), u (n,) in [0, 1), slots (n,) integers below K -> (shown (n, ...), buffer (K, ...))."""
     ### BEGIN SOLUTION
@@ -733,7 +736,7 @@ def replay(buffer, fresh, u, slots):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-replay-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-replay-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 replay = check("cyclegan.replay")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -775,7 +778,7 @@ chart
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
 table("cycle", "cycle + identity", "cycle + buffer", "cycle alone")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The figure: a cycle that weighs too little (0.1) is no better than none; from 5 to 20 all is well, and the paper's 10 lies
 # in the middle; at 50 both get worse and the runs differ widely. The table: the **buffer** changes nothing here. The
 # **identity loss** (weight 5) does harm: it pulls G towards leaving every grey value as it is, and here a dark ventricle must
@@ -803,7 +806,7 @@ rescue = {
 show.table([{"what was tried": "no cycle (naive)", "cycle error": "–", "FCD": seeds("bottleneck, naive", "fcd", 1), "retrieval": seeds("bottleneck, naive", "retrieval"), "head width (r)": seeds("bottleneck, naive", "head width", 2), "ventricles (r)": seeds("bottleneck, naive", "ventricle size", 2)},
     *({"what was tried": what, "cycle error": seeds(n, "cycle"), "FCD": seeds(n, "fcd", 1), "retrieval": seeds(n, "retrieval"), "head width (r)": seeds(n, "head width", 2), "ventricles (r)": seeds(n, "ventricle size", 2)} for n, what in rescue.items())])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Not to any use.** In all five tries the way home closes about as well as for the local G (0.036), the outputs look real
 # (the last two have the best FCD of the whole lecture), and retrieval is 0.10 on average at best (one run of the shared code
 # 0.22; chance 0.005). It is the toy again: F and G agree among themselves, and nothing makes them right. Most telling is the
@@ -827,7 +830,7 @@ show.table([{"what was tried": "no cycle (naive)", "cycle error": "–", "FCD": 
 # <!-- hints: cyclegan.untangle -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "cyclegan-untangle", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "cyclegan-untangle", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def untangle(a, b, pairs_a, pairs_b, test):
     """Translate test (300, 2) from A to B; a (500, 2) and b (500, 2) are unpaired, pairs_a and pairs_b (4, 2) belong together."""
     ### BEGIN SOLUTION
@@ -843,13 +846,13 @@ def untangle(a, b, pairs_a, pairs_b, test):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "cyclegan-untangle-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cyclegan-untangle-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 untangle = check("cyclegan.untangle")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you measured
 
-# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
 def times(worse, better):
     """Ratio of the mean errors of two arms, with its standard error over the seeds."""
     means, errors = zip(*((m.mean(), m.std() / len(m) ** 0.5) for m in (arms[worse]["mae"], arms[better]["mae"])), strict=True)

@@ -35,16 +35,20 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from course_lib import adam, check, data, fit, generator, hint, linear_decay, nets, pick, score, setup, show, solution
+from course_lib import adam, check, data, fit, generator, hint, linear_decay, nets, pick, quiz, score, setup, show, solution
 
 print(setup(seed=0))
 PATH, SCORE, BASE = show.CYCLE[4], show.CYCLE[5], show.OTHER  # one colour per estimator, all through this lecture
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
 # **Timing:** 60 minutes with the exercises up to the baseline; the truncated normal and the challenge are homework.
-# Three distributions 5, where it stops 8, the trick with widget and encoder 14, two estimators 14, dimensions and baseline 9,
-# training 4, other distributions and limits 6 (as a demonstration).
-# **Ask first:** "In a GAN, which tensor carries the randomness, and does it need a gradient?" (z, and no.)
+# Title and three distributions 5, where the derivative stops 8, noise as an input with the widget 9, encoder 5, two estimators 14,
+# fifty dimensions 3, control variates with the baseline 6, training 4, other dice 1, Gumbel-softmax 2, no path 2, what you measured 1.
+#
+# **Ask:** "In a GAN, which tensor carries the randomness, and does it need a gradient?" (z, and no.)
+#
+# **Goes wrong:** the exercises of the two estimators take longer than planned. Then do the variance by hand together at the board,
+# and show the sections from "Other dice" on by their figures alone. Run all cells before the hour: the trainings are the slow part.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Three distributions
@@ -59,16 +63,22 @@ PATH, SCORE, BASE = show.CYCLE[4], show.CYCLE[5], show.OTHER  # one colour per e
 #
 # **Predict:** you measure x = 3, and on average x = 2z. Is z = 1.5 the best guess?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Ask 40,000 people
+#
+# Draw people and their scans, and keep those who measured about 3:
+
+# %% slideshow={"slide_type": "fragment"}
 gen = generator(0)
 z = torch.randn(40_000, generator=gen)  # people, drawn from the prior
 x = 2 * z + torch.randn(40_000, generator=gen)  # their scans
 kept = z[(x - 3).abs() < 0.1]  # everyone measured at about 3
 posterior = Normal(2 * 3 / 5, (1 / 5) ** 0.5)  # by Bayes' rule: mean θx/(1 + θ²), variance 1/(1 + θ²)
 
-# %% jupyter={"source_hidden": true}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the cloud of people, and those on the line x = 3
 ticks = torch.linspace(-3.5, 3.5, 200)
-chart, (left, right) = show.figure(2, width=4.8, title=f"Measured at x = 3: z is {kept.mean():.2f} ± {kept.std():.2f}, not 1.5")
+chart, (left, right) = show.figure(2, width=4.8, height=3.4, title=f"Measured at x = 3: z is {kept.mean():.2f} ± {kept.std():.2f}, not 1.5")
 left.plot(z[:1500].tolist(), x[:1500].tolist(), ".", color=show.FAKE, markersize=3, alpha=0.5, label="people (z, x)")
 left.plot([-3.5, 3.5], [-7, 7], color=show.EXACT, linestyle="--", label="x = θz")
 left.axhline(3, color=show.REAL, label="measured: x = 3")
@@ -81,17 +91,26 @@ right.set(xlabel="z (standard deviations)", ylabel="density", ylim=(0, 1.35))
 right.legend(loc="upper left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, a cloud of people and a scan at x = 3; right, the people on that line, with prior and posterior. The best guess is 1.2:
 # large ventricles are rare, so part of a large x is noise. The posterior is narrower than the prior, and its width is as much an
 # answer as its mean.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What an encoder will learn
 #
 # An encoder learns such answers for every x at once: $q_\varphi(z|x) = \mathcal N\big(\mu_\varphi(x), \sigma_\varphi(x)^2\big)$.
-# To train it, you will minimise an average cost over its own draws, $\mathbb E_{z\sim q_\varphi}[f(z)]$. **φ sits in the
-# distribution you draw from**, not in f. That is the whole difficulty of this lecture.
+# To train it, you will minimise an average cost over its own draws,
+#
+# $$\mathbb E_{z\sim q_\varphi}[f(z)].$$
+#
+# **φ sits in the distribution you draw from**, not in f. That is the whole difficulty of this lecture.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** why is 1.5 wrong? (It is the maximum of the likelihood; the prior pulls.) Radiologists know this as base rates.
+# **Timing:** 5 minutes, the title included.
+#
+# **Ask:** "Why is 1.5 wrong?" (It is the maximum of the likelihood; the prior pulls.) Radiologists know this as base rates.
+#
 # **Goes wrong:** people take the posterior for another name of the likelihood. Point at the axes: one is a function of x, one of z.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -126,20 +145,25 @@ chart
 #
 # <!-- hints: reparametrization.predict -->
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% slideshow={"slide_type": "fragment"}
+quiz("reparametrization.predict")
+
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-predict", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "skip"}
 prediction = ...  # one letter in quotes, such as "a"
 ### BEGIN SOLUTION
 prediction = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "skip"}
 check("reparametrization.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Four ways to draw a thousand z from the very same $\mathcal N(\mu, \sigma^2)$ with μ = σ = 1, and what each brings back to μ:
+# ### Four ways to draw, and what they bring back
+#
+# A thousand z from the very same $\mathcal N(\mu, \sigma^2)$ with μ = σ = 1, four times; and what arrives at μ:
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 def slope(way, draw):
     """Draw z, send y = mean of z² backward, and report what arrives at μ."""
     mu, sigma = torch.ones((), requires_grad=True), torch.ones((), requires_grad=True)
@@ -152,6 +176,7 @@ def slope(way, draw):
     return {"z drawn by": way, "requires_grad": z.requires_grad, "grad_fn": type(z.grad_fn).__name__, "slope in μ (true: 2)": arrives}
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 torch.manual_seed(1)
 show.table([
     slope("Normal(mu, sigma).sample", lambda mu, sigma: Normal(mu, sigma).sample((1000,))),
@@ -160,13 +185,17 @@ show.table([
     slope("mu + sigma * eps", lambda mu, sigma: mu + sigma * torch.randn(1000)),
 ])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # `sample` fails loudly. `torch.normal` is the dangerous one: it has a `grad_fn`, requires a gradient, and delivers **exactly 0**:
 # a net trained through it stands still, and nothing tells you. (`torch.bernoulli` does the same.) The last two get
-# through; they do the same and differ only in the noise they drew (the **r** in `rsample` is for reparametrized). Ask PyTorch
-# for its graph, from y back to the parameters:
+# through; they do the same and differ only in the noise they drew (the **r** in `rsample` is for reparametrized).
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The graph, from y back to the parameters
+#
+# PyTorch keeps a graph of the operations that `backward()` will visit. Ask for it:
+
+# %% slideshow={"slide_type": "skip"}
 mu, sigma = torch.ones((), requires_grad=True), torch.ones((), requires_grad=True)
 names = {id(mu): "μ", id(sigma): "σ"}
 
@@ -180,15 +209,20 @@ def graph(node, depth=0):
             graph(parent, depth + 1)
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 print("sample:  the graph of z is", Normal(mu, sigma).sample().grad_fn)
 print("rsample: the graph of y = z² is")
 graph(Normal(mu, sigma).rsample().square().grad_fn)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Read it from the top: a power, then a sum with two branches, one straight to μ and one through a product to σ. The other factor of
 # that product is ε. It needs no gradient, so it is not even listed.
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The trick in one picture
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# two ways from μ, σ to f(z)
 chart, axes = show.figure(2, width=5.2, height=3.2, title="Left the way back ends at the draw; right it never meets the dice")
 
 
@@ -221,12 +255,15 @@ for ax, trick in zip(axes, (False, True), strict=True):
     ax.set_axis_off()
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Grey arrows compute, dashed arrows carry the derivative back, ellipses are dice. Nothing was made less random: z has the same
 # distribution on both sides. **The dice have only been moved to where no derivative needs to pass.**
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask before the table:** which of the four would you have used? Most say `torch.normal`. Let the silent 0 sink in.
+# **Timing:** 8 minutes: the vote 2, the table 3, the graph and the picture 3.
+#
+# **Ask:** before the table, "Which of the four would you have used?" (Most say `torch.normal`. Let the silent 0 sink in.)
+#
 # **Goes wrong:** "the trick makes sampling differentiable". It does not differentiate the sampling; it differentiates what is
 # done to the noise. The slides write θ for the parameters; in a VAE they are the encoder's φ.
 
@@ -240,14 +277,19 @@ chart
 # draws.
 # **Predict:** which of the two curves has a slope worth having?
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The same noise, or fresh noise?
+
+# %% slideshow={"slide_type": "fragment"}
 gen = generator(5)
 eps, mus = torch.randn(10, generator=gen), torch.linspace(-1, 3, 121)
 fixed = [(m + eps).square().mean().item() for m in mus]
 fresh = [(m + torch.randn(10, generator=gen)).square().mean().item() for m in mus]
 at_one = 2 * (1 + eps).mean().item()  # slope of the fixed curve at μ = 1
 
-chart, ax = show.figure(width=7.5, height=3.8)
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# both averages against μ
+chart, ax = show.figure(width=7.5, height=3.6)
 ax.plot(mus.tolist(), fresh, color="#999999", linewidth=1.2, label="fresh noise for every μ")
 ax.plot(mus.tolist(), fixed, color=PATH, label="the same 10 ε for every μ")
 ax.plot(mus.tolist(), (mus**2 + 1).tolist(), color=show.EXACT, linestyle="--", label="E[z²] = μ² + 1")
@@ -256,7 +298,7 @@ ax.set_title(f"With ε held fixed the average is smooth: slope {at_one:.2f} at �
 ax.legend(loc="upper left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Fresh noise gives a rattling curve that has no slope; held fixed, the same kind of noise gives a parabola with one. It lies a
 # little off the dashed truth, as 10 samples will, but its slope is an honest, unbiased estimate. `backward()` through
 # $\mu+\sigma\varepsilon$ takes that slope.
@@ -274,7 +316,7 @@ chart
 # <!-- hints: reparametrization.reparametrize -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-reparametrize", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-reparametrize", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def reparametrize(mu, logvar, eps):
     """z = mu + sigma * eps, with logvar = log sigma^2; mu, logvar, eps broadcast, such as (B, L), (B, L), (K, B, L) -> (K, B, L)."""
     ### BEGIN SOLUTION
@@ -282,7 +324,7 @@ def reparametrize(mu, logvar, eps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-reparametrize-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-reparametrize-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 reparametrize = check("reparametrization.reparametrize")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -291,33 +333,41 @@ reparametrize = check("reparametrization.reparametrize")
 # Hollow: 60 fixed ε; filled, in the same colour: their z (grey lines join some). Drag μ (the cross), move the sliders: no new
 # draw.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# sixty ε stay, sixty z move
 noise = torch.randn(60, 2, generator=generator(7))
 hues = [tuple(0.5 + 0.4 * math.cos(math.atan2(b, a) - k * 2.1) for k in range(3)) for a, b in noise.tolist()]
 
+chart, ax = show.figure(width=5.2, height=4.4)
+ax.scatter(*noise.T.tolist(), s=26, facecolors="none", edgecolors=hues)
+ax.set(xlim=(-4, 4), ylim=(-4, 4), xticks=[-4, 0, 4], yticks=[-4, 0, 4], xlabel="z₁ (hollow: ε₁)", ylabel="z₂ (hollow: ε₂)")
 
-def draw(sigma_1, sigma_2, point):
+
+def draw(chart, sigma_1, sigma_2, point):
+    ax = chart.axes[0]
     z = reparametrize(torch.tensor(point), 2 * torch.tensor([sigma_1, sigma_2]).log(), noise)
     ways = torch.stack([noise, z, z * math.nan], 1)[:14].reshape(-1, 2)  # from ε to z, pen up, next
-    chart, ax = show.figure(width=5, height=4.6)
     ax.plot(*ways.T.tolist(), color="#bbbbbb", linewidth=1, zorder=1)
-    ax.scatter(*noise.T.tolist(), s=26, facecolors="none", edgecolors=hues, zorder=2)
     ax.scatter(*z.T.tolist(), s=30, c=hues, zorder=3)
     ax.plot(*point, "+", color=show.EXACT, markersize=18, markeredgewidth=3, zorder=4)
-    ax.set(xlim=(-4, 4), ylim=(-4, 4), xticks=[-4, 0, 4], yticks=[-4, 0, 4], xlabel="z₁ (hollow: ε₁)", ylabel="z₂ (hollow: ε₂)")
-    ax.set_title(f"Mean of |z|² = {z.square().sum(1).mean():.2f}; its slope in μ₁ = {2 * z[:, 0].mean():.2f}")
-    return chart
+    ax.set_title(f"Mean of |z|² = {z.square().sum(1).mean():.2f}; its slope in μ₁ = {2 * z[:, 0].mean():.2f}".replace("-", "−"))
 
 
 caption = "sixty z = μ + σ·ε that follow μ and σ while their ε stay"
-show.explore(draw, caption, point=(1.5, 1.0), sigma_1=(0.05, 2, 0.05, 0.5), sigma_2=(0.05, 2, 0.05, 1.2))
+show.explore(draw, caption, chart, point=(1.5, 1.0), sigma_1=(0.05, 2, 0.05, 0.5), sigma_2=(0.05, 2, 0.05, 1.2))
 
-# %% [markdown]
-# Every z moves exactly as far as μ does (∂z/∂μ = 1); a change of σ moves those most whose ε is large (∂z/∂σ = ε). At σ near 0 all
-# z sit on μ: the cloud is gone, but the path back to μ is not.
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What follows, and how far
+#
+# - **Move μ:** every z moves exactly as far, ∂z/∂μ = 1.
+# - **Change a σ:** those z move most whose ε is large, ∂z/∂σ = ε.
+# - **Let both σ go to 0:** all z sit on μ. The cloud is gone, but the path back to μ is not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Widget:** let someone drag μ in a circle, then ask what the gradient of the mean of |z|² does (it points away from the origin).
+# **Timing:** 9 minutes: the two curves 2, the exercise 4, the widget 3.
+#
+# **Ask:** let someone drag μ in a circle: "What does the gradient of the mean of |z|² do?" (It points away from the origin.)
+#
 # **Goes wrong:** exp(logvar) for σ. A VAE with this slip still trains, with a wrong width, so nobody notices: the check names it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -332,7 +382,7 @@ show.explore(draw, caption, point=(1.5, 1.0), sigma_1=(0.05, 2, 0.05, 0.5), sigm
 # <!-- hints: reparametrization.encoder -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-encoder", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-encoder", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 class GaussianEncoder(nn.Module):
     """x (B, inputs) -> (mu, logvar), each (B, latent)."""
 
@@ -351,13 +401,15 @@ class GaussianEncoder(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-encoder-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-encoder-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 GaussianEncoder = check("reparametrization.encoder")
 
-# %% [markdown]
-# Does a gradient come all the way from z to the first layer? Sixteen real digits, a draw each, and one backward pass:
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### From z back to the first layer
+#
+# Does a gradient come all the way? Sixteen real digits, a draw each, and one backward pass:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
 x = data.digits.load().x[:16].flatten(1)
 encoder = GaussianEncoder(64, 32, 2)
 mu, logvar = encoder(x)
@@ -366,8 +418,16 @@ z.square().sum(1).mean().backward()
 arrives = all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 print(f"z: {tuple(z.shape)}; a gradient in every layer: {arrives}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It does. From here on nothing about the draw is special: the encoder trains like any other net.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 5 minutes, all of it the exercise.
+#
+# **Ask:** "Why does the head for log σ² have no activation?" (Any real number is a good logarithm.) "And the head for μ?" (Any
+# real number is a good mean, too.)
+#
+# **Goes wrong:** z is drawn inside `forward`. The net should give the distribution; the draw stays outside, where you can repeat it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two estimators of one slope
@@ -395,7 +455,7 @@ print(f"z: {tuple(z.shape)}; a gradient in every layer: {arrives}")
 # <!-- hints: reparametrization.pathwise -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-pathwise", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-pathwise", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def pathwise(mu, sigma, eps):
     """Estimates of d/dmu E[z^2] along the path z = mu + sigma * eps; mu and sigma (), eps (n,) -> (n,)."""
     ### BEGIN SOLUTION
@@ -403,7 +463,7 @@ def pathwise(mu, sigma, eps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-pathwise-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-pathwise-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 pathwise = check("reparametrization.pathwise")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -417,7 +477,7 @@ pathwise = check("reparametrization.pathwise")
 # <!-- hints: reparametrization.score_function -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-score_function", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-score_function", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def score_function(mu, sigma, z):
     """Estimates of d/dmu E[z^2] from draws z ~ N(mu, sigma^2): f(z) times the score; mu and sigma (), z (n,) -> (n,)."""
     ### BEGIN SOLUTION
@@ -425,7 +485,7 @@ def score_function(mu, sigma, z):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-score_function-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-score_function-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 score_function = check("reparametrization.score_function")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -439,13 +499,13 @@ score_function = check("reparametrization.score_function")
 #
 # <!-- hints: reparametrization.score_variance -->
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-score_variance", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-score_variance", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 score_variance = ...  # a number
 ### BEGIN SOLUTION
 score_variance = 30.0
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-score_variance-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-score_variance-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 score_variance = check("reparametrization.score_variance")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -456,13 +516,15 @@ score_variance = check("reparametrization.score_variance")
 # errors:
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 def spread(estimates):
     """Variance of the estimates, and the standard error of that variance."""
     variance, fourth = estimates.var(), (estimates - estimates.mean()).pow(4).mean()
     return variance.item(), ((fourth - variance**2) / len(estimates)).sqrt().item()
 
 
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# four pairs of μ and σ, both estimators
 exact = {"pathwise": lambda m, s: 4 * s**2, "score function": lambda m, s: m**4 / s**2 + 14 * m**2 + 15 * s**2}
 eps = torch.randn(pick(laptop=300_000, gpu=3_000_000, smoke=1000), generator=generator(1), dtype=torch.float64)
 rows, within = [], []
@@ -475,12 +537,17 @@ for m, s in ((1.0, 1.0), (1.0, 0.3), (0.0, 1.0), (2.0, 0.5)):
                   "variance": f"{exact[name](m, s):.2f}", "variance, measured": show.about(variance), "within 4 std. errors": within[-1]}]
 show.table(rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Two estimators, one mean, and variances that lie far apart: 4 against 30 at μ = σ = 1, so the score function needs 7.5 times the
-# samples for the same precision. Even at μ = 0, where its first terms are gone, 15σ² is 3.75 times 4σ². Now look along σ, because
-# a good encoder grows *sure*.
+# samples for the same precision. Even at μ = 0, where its first terms are gone, 15σ² is 3.75 times 4σ².
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Along σ
+#
+# A good encoder grows *sure*: its σ shrinks. What happens to the noise of the two estimates on the way?
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# both variances against σ
 sigmas = np.geomspace(0.05, 3, 100)
 chart, ax = show.figure(width=7, height=3.9)
 for name, colour, style in (("score function", SCORE, "--"), ("pathwise", PATH, "-")):
@@ -495,12 +562,15 @@ ax.set_title(f"At σ = 0.1 the score has {sure:,.0f} × the path's variance")
 ax.legend(loc="lower right")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # No baseline yet. The pathwise noise vanishes with σ; the score function's grows as $\mu^4/\sigma^2$:
 # it must tell slopes from the differences of f between draws, and close together these differences drown in f itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 14 minutes: the table 2, the exercises 3 + 3 + 5, the two measurements 1.
+#
 # **Ask:** "Which of the two would still work if f were a simulator, or a radiologist's rating?" (The score function.)
+#
 # **Goes wrong:** forgetting one σ in the score; the check says so. For the by-hand task let pairs work; expect 24 (variances added
 # as if ε and ε³ were uncorrelated) and 34 (the squared mean forgotten).
 
@@ -517,7 +587,7 @@ chart
 # **Predict:** the ratio to the pathwise variance is 7.5 for d = 1. Is it 75 for d = 10?
 
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 def score_in(mu, sigma, d):
     """Closed form: variance of one score-function estimate of d/dmu_1 E[z_1^2 + ... + z_d^2]."""
     rest, noise = (d - 1) * (mu**2 + sigma**2), (d - 1) * (2 * sigma**4 + 4 * mu**2 * sigma**2)
@@ -533,10 +603,17 @@ def by_quadrature(mu, sigma, d):
     return ((mass * estimate**2).sum() - (mass * estimate).sum() ** 2).item()
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### From 1 to 50 dimensions
+#
+# First the formula against quadrature on a grid (exact, for f is a polynomial), then the estimates against the formula:
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# is the formula right?
 worst = max(abs(score_in(m, s, d) / by_quadrature(m, s, d) - 1) for d in (1, 2, 3, 4) for m, s in ((1, 1), (0.7, 1.3), (-2, 0.5)))
 print("formula against quadrature for d = 1 to 4, largest relative difference:", "< 1e-9" if worst < 1e-9 else worst)
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rows, ratio, n = [], {}, pick(laptop=100_000, gpu=500_000, smoke=500)
 for d in (1, 10, 50):
     e = torch.randn(n, d, generator=generator(d), dtype=torch.float64)
@@ -548,10 +625,19 @@ for d in (1, 10, 50):
               "within 4 std. errors": within[-1], "ratio, measured": show.about(ratio[d], 0)}]
 show.table(rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # No: it is 138, and 2,678 for d = 50 (the closed forms over 4). The ratio is d² + 3.5d + 3: every entry adds its own
 # share to f, and the share of the others has nothing to do with μ₁. What 100 pathwise draws achieve at d = 50 would take the
 # score function more than a quarter of a million.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 3 minutes. Let them vote on 75 by a show of hands; skip the algebra of the formula.
+#
+# **Ask:** "Why does the ratio grow faster than d?" (f grows with d, and the estimate multiplies all of f by one ε₁: its square grows
+# with d².)
+#
+# **Goes wrong:** "the dimension makes the problem harder". The slope in μ₁ is as easy as before; it is the estimator that looks at
+# what has nothing to do with μ₁.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Control variates: subtract what you know
@@ -566,7 +652,7 @@ show.table(rows)
 # 4σ² short of the best.
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 def best_baseline_in(mu, sigma, d):
     """Closed form: variance of the score-function estimate with the best baseline."""
     return score_in(mu, sigma, d) - (d * (mu**2 + sigma**2) + 2 * sigma**2) ** 2 / sigma**2
@@ -585,7 +671,11 @@ lines = {  # name: (baseline at d, closed form of the variance)
     "… minus the best baseline": (lambda d: 2 * d + 2, best_baseline_in(1, 1, dims)),
 }
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What a baseline buys
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# three variances against d
 chart, ax = show.figure(width=7.4, height=4.2)
 cut = {}
 for (name, (b, form)), colour, style in zip(lines.items(), (SCORE, BASE, BASE), ("s--", "o-", "x:"), strict=True):
@@ -602,7 +692,7 @@ ax.set_title(f"At d = 50 a baseline cuts {score_in(1, 1, 50):,.0f} to {best_base
 ax.legend(loc="upper left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Lines are closed forms, points are measured. A baseline turns growth with d² into growth with d (12 + 6d for the mean, 8 + 6d
 # for the best: the two pink lines nearly touch). It is the first thing to try where no path exists, and here it is no match for
 # the path.
@@ -619,7 +709,7 @@ chart
 # <!-- hints: reparametrization.leave_one_out -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-leave_one_out", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-leave_one_out", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def leave_one_out(f):
     """For every cost in f (K, B), the mean of the other K - 1 in its column; (K, B) -> (K, B)."""
     ### BEGIN SOLUTION
@@ -627,11 +717,13 @@ def leave_one_out(f):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-leave_one_out-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-leave_one_out-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 leave_one_out = check("reparametrization.leave_one_out")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Why leave one out? "Any baseline is fine" holds only for a baseline that does not look at the sample it is subtracted from. Take
+# ### Why leave one out?
+#
+# "Any baseline is fine" holds only for a baseline that does not look at the sample it is subtracted from. Take
 # the plain mean of all K instead (μ = σ = 1, slope 2):
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -646,12 +738,15 @@ for k in (2, 4, 16):
               "leave-one-out": show.about(others.mean().item()), "theory": 2, "both within 4 std. errors": all(within[-2:])}]
 show.table(rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With two draws, the mean that includes the sample itself loses half the slope. Leave-one-out is right for every K.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 6 minutes: the idea 1, the exercise 5.
+#
 # **Ask:** "Why does a constant not bias the estimate?" (The score integrates to zero: probabilities sum to 1 whatever μ is.)
-# With large K the bias of the all-inclusive mean is small, which is why it goes unnoticed.
+#
+# **Goes wrong:** the mean of all K draws, the sample's own among them. With large K the bias of the all-inclusive mean is small, which is why it goes unnoticed.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Does it matter for training?
@@ -664,8 +759,13 @@ show.table(rows)
 # Training minimises $\mathbb E_{q_\varphi}[-\log p_\theta(x|z)] + \mathrm{KL}(q_\varphi\|p(z))$, which differs from that KL by
 # a constant (lecture 12 shows why). The second term needs no draws. For the first, you choose the estimator.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Three estimators in one function
+#
+# It returns a scalar whose *gradient* is the chosen estimate, so that the training loop stays the same for all three:
 
-# %% slideshow={"slide_type": "subslide"}
+
+# %% slideshow={"slide_type": "fragment"}
 def surrogate(f, mu, logvar, eps, estimator):
     """A scalar whose gradient is the chosen estimate of the gradient of E[f(z)]; eps has K draws in front."""
     z = reparametrize(mu, logvar, eps)
@@ -677,12 +777,6 @@ def surrogate(f, mu, logvar, eps, estimator):
         cost = cost - leave_one_out(cost.flatten(1)).view_as(cost)
     log_q = -0.5 * ((z - mu) ** 2 / logvar.exp() + logvar).sum(-1)
     return (cost * log_q).mean()
-
-
-# %% [markdown]
-# All three estimators in one function: it returns a scalar whose *gradient* is the estimate. Next the model, its exact posterior,
-# and the distance from it; and then three independent encoders at once (three seeds), with the same data and noise for every
-# estimator, 4 draws per x, and 1000 steps of Adam.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -700,7 +794,7 @@ def gap(layer, logvar, W, A, var, noise):
     return 0.5 * ((v + error) / var - 1 - (v / var).log()).sum(-1)
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 def train(estimator, d, sampled_kl=False, noise=0.5, lr=0.01):
     """Train q(z|x) with three seeds at once; the log has the gap of every seed."""
     W, A, var = model(d, noise)
@@ -728,14 +822,21 @@ def train(estimator, d, sampled_kl=False, noise=0.5, lr=0.01):
     return fit(step, data.Batches(draw, seed=2), 1000, schedulers=[linear_decay(optimizer, 1000)])
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The same data, the same noise, three estimators
+#
+# Three independent encoders at once (three seeds), 4 draws per x, and 1000 steps of Adam:
+
+# %% slideshow={"slide_type": "fragment"}
 estimators = {"score function": (SCORE, "--"), "score + leave-one-out": (BASE, "-."), "pathwise": (PATH, "-")}
 logs = {(name, d): train(name, d) for d in (10, 50) for name in estimators}
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# distance from the exact posterior
 last = {key: torch.stack([log[f"seed {i}"][-1] for i in range(3)]) for key, log in logs.items()}
 gain = [(last["score function", d].mean() / last["pathwise", d].mean()).item() for d in (10, 50)]
 farther = f"The bare score ends {gain[0]:,.0f} times (d = 10) and {gain[1]:,.0f} times (d = 50) farther off than the path"
-chart, axes = show.figure(2, width=5, sharey=True, title=farther)
+chart, axes = show.figure(2, width=5, height=3.3, sharey=True, title=farther)
 for ax, d in zip(axes, (10, 50), strict=True):
     for name, (colour, style) in estimators.items():
         for i in range(3):
@@ -746,17 +847,19 @@ axes[0].set_ylabel("KL to the exact posterior (nats)")
 axes[0].legend(loc="lower left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The three seeds of an estimator lie almost on top of each other; the estimators do not. All follow the same slope *on average*;
 # they differ in noise alone, and noise is what decides how far 1000 steps take you. At d = 50 the bare score function is no
-# nearer after 1000 steps than at the start; with the baseline it learns, far behind. The factors in the title belong to this step size and this
-# number of steps (`train` takes `lr`); in our trials at 0.003, 0.01, and 0.03 only the order stayed.
+# nearer after 1000 steps than at the start; with the baseline it learns, far behind. The factors in the title belong to this step
+# size and this number of steps (`train` takes `lr`); in our trials at 0.003, 0.01, and 0.03 only the order stayed.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One honest complication. *Sample* the KL term too, so f has φ inside: $f(z) = \log q_\varphi(z|x) - \log p(z) - \log
+# ### One honest complication
+#
+# *Sample* the KL term too, so f has φ inside: $f(z) = \log q_\varphi(z|x) - \log p(z) - \log
 # p_\theta(x|z)$. **Predict:** who wins now?
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 sampled = {name: train(name, 10, sampled_kl=True) for name in estimators}
 last |= {(name, "all sampled"): torch.stack([log[f"seed {i}"][-1] for i in range(3)]) for name, log in sampled.items()}
 
@@ -768,19 +871,25 @@ def nats(runs):
     return f"{show.about(mean, digits)} ± {show.about(sd, digits)}"
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 columns = {"KL (nats), d = 10": 10, "d = 50": 50, "d = 10, KL term sampled": "all sampled"}
 show.table([{"estimator": name} | {label: nats(last[name, key]) for label, key in columns.items()} for name in estimators])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In the last column the score function with its baseline passes the pathwise estimate. At the optimum q *is* the posterior, and
 # then f(z) is the same number for every z: subtract the others' f, and nothing is left, noise included. The path, in contrast,
 # still carries $\nabla\log q$, which is zero only on average; Roeder et al. (2017) drop that term and get the same effect. So
 # "pathwise is better" is a rule of thumb, not a law. A sharper exception waits below.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# In our trials the order in the first two columns was the same at step sizes 0.003, 0.01, and 0.03; the factors were not: path against
+# **Timing:** 4 minutes. The trainings have run before; the cell can be run again alone, it starts from its own seeds.
+#
+# **Ask:** "Same data, same noise, same mean gradient: why is one 1000 times worse?" (Noise: each step goes astray, and 1000 steps are
+# too few to average it out.)
+#
+# **Goes wrong:** the factors are taken for constants of nature. In our trials the order in the first two columns was the same at step sizes 0.003, 0.01, and 0.03; the factors were not: path against
 # bare score at d = 10 was 3, 35, and 55 times (at 0.003 nobody has arrived after 1000 steps), and at d = 50 and 0.03 the bare score blew up.
-# `train` takes `lr`: let someone try. **Ask:** "Same data, same noise, same mean gradient: why is one 1000 times worse?"
+# `train` takes `lr`: let someone try.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Other dice: the inverse CDF
@@ -813,7 +922,7 @@ for (name, g), wanted in zip(estimates.items(), (80 * theta**2, 488 * theta**2),
 # <!-- hints: reparametrization.truncated_normal -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-truncated_normal", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-truncated_normal", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def truncated_normal(mu, sigma, low, high, u):
     """Quantile u of N(mu, sigma^2) restricted to [low, high]; tensors that broadcast -> z of the broadcast shape."""
     ### BEGIN SOLUTION
@@ -824,10 +933,12 @@ def truncated_normal(mu, sigma, low, high, u):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-truncated_normal-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-truncated_normal-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 truncated_normal = check("reparametrization.truncated_normal")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How far each radius moves
+#
 # Radii from N(1, 1) cut to [0, 3]. As μ moves, how does each z move, and is the average of these movements the slope of E[z]?
 
 # %% slideshow={"slide_type": "fragment"}
@@ -836,6 +947,8 @@ mu, sigma, low, high = (torch.full((n,), v, dtype=torch.float64) for v in (1.0, 
 u = torch.rand(n, generator=generator(3), dtype=torch.float64)
 z = truncated_normal(mu.requires_grad_(), sigma, low, high, u)
 move = torch.autograd.grad(z.sum(), mu)[0]  # ∂z/∂μ, sample by sample
+
+# %% slideshow={"slide_type": "skip"}
 one = torch.ones((), dtype=torch.float64, requires_grad=True)
 unit = Normal(torch.zeros_like(one).detach(), 1.0)
 bell, below = lambda t: unit.log_prob(t).exp(), unit.cdf
@@ -843,8 +956,9 @@ mean = one + (bell(-one) - bell(3 - one)) / (below(3 - one) - below(-one))  # E[
 truth = torch.autograd.grad(mean, one)[0].item()
 truncated = abs(move.mean().item() - truth) < 4 * move.std().item() / n**0.5
 
-# %% jupyter={"source_hidden": true}
-chart, (left, right) = show.figure(2, width=4.8, title=f"E[z] moves by {truth:.3f} per unit of μ; the samples' own moves average {move.mean():.3f}")
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the samples, and how far each moves with μ
+chart, (left, right) = show.figure(2, width=4.8, height=3.4, title=f"E[z] moves by {truth:.3f} per unit of μ; the samples' own moves average {move.mean():.3f}")
 ticks = torch.linspace(0, 3, 200, dtype=torch.float64)
 density = Normal(1.0, 1.0).log_prob(ticks).exp() / (unit.cdf(one + 1) - unit.cdf(-one)).item()
 left.hist(z.tolist(), bins=40, density=True, color=show.FAKE, alpha=0.6, label="samples")
@@ -858,14 +972,17 @@ right.set(xlabel="z (radius, cm)", ylabel="∂z/∂μ", ylim=(0, 1.1), title="at
 right.legend(loc="lower center")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, samples on the exact density; right, how far each moves with μ: 0.67 at most, and not at all at a border. Their mean
 # is the slope of E[z]. Where $F^{-1}$ has no formula (Gamma, Beta), PyTorch's `rsample` still works, by implicit differentiation
 # of $F(z;\theta) = u$ (Figurnov et al., 2018).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# Do this section as a demonstration. **Ask:** "Clamp a normal draw to [0, 3] instead: what is ∂z/∂μ for the clamped samples?" (0:
-# they are lost to training.)
+# **Timing:** 1 minute, as a demonstration: the recipe and the last figure; the exercise is homework.
+#
+# **Ask:** "Clamp a normal draw to [0, 3] instead: what is ∂z/∂μ for the clamped samples?" (0: they are lost to training.)
+#
+# **Goes wrong:** in the homework, borders far to the right of μ: there Φ rounds to 1 and every z becomes infinite. The hint mirrors them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Discrete choices: Gumbel-softmax
@@ -878,38 +995,55 @@ chart
 #
 # **Predict:** what do you lose with a large τ, what with a small one?
 
-# %% slideshow={"slide_type": "subslide"}
+
+# %% slideshow={"slide_type": "fragment"}
 def gumbel_softmax(logits, u, tau):
     """A relaxed one-hot draw; logits (..., K) and u (..., K) in (0, 1) -> (..., K), rows that sum to 1."""
     return torch.softmax((logits - torch.log(-torch.log(u))) / tau, -1)
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Turn the temperature
+#
+# A corner is a label; a point between the corners is a mixture of labels.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# 400 relaxed labels in a triangle
 shares, u3 = torch.tensor([0.5, 0.3, 0.2]), torch.rand(400, 3, generator=generator(4)).clamp(1e-6, 1 - 1e-6)
 corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.866]])
 
+chart, ax = show.figure(width=6, height=4.1)
+ax.plot(*corners[[0, 1, 2, 0]].T.tolist(), color=show.EXACT, linewidth=1)
+for (a, b), text, side in zip(corners.tolist(), ("class 1", "class 2", "class 3"), (-0.07, -0.07, 0.04), strict=True):
+    ax.text(a, b + side, text, ha="center", fontsize=12)
+ax.set(xlim=(-0.12, 1.12), ylim=(-0.12, 1), aspect="equal", xticks=[], yticks=[], xlabel="the same 400 noise values at every setting")
+ax.spines[:].set_visible(False)
 
-def draw(temperature, log_odds):
+
+def draw(chart, temperature, log_odds):
+    ax = chart.axes[0]
     y = gumbel_softmax(shares.log() + torch.tensor([log_odds, 0.0, 0.0]), u3, temperature)
-    chart, ax = show.figure(width=5.4, height=4.6)
-    ax.plot(*corners[[0, 1, 2, 0]].T.tolist(), color=show.EXACT, linewidth=1)
     ax.plot(*(y @ corners).T.tolist(), ".", color=show.FAKE, markersize=6, alpha=0.5)
-    for (a, b), text, side in zip(corners.tolist(), ("class 1", "class 2", "class 3"), (-0.07, -0.07, 0.04), strict=True):
-        ax.text(a, b + side, text, ha="center", fontsize=12)
-    ax.set(xlim=(-0.12, 1.12), ylim=(-0.12, 1), aspect="equal", xticks=[], yticks=[], xlabel="the same 400 noise values at every setting")
-    ax.spines[:].set_visible(False)
     ax.set_title(f"τ = {temperature:.2f}: {(y.max(1).values > 0.9).float().mean():.0%} of the draws are within 0.1 of a corner")
-    return chart
 
 
-show.explore(draw, "relaxed class labels in the triangle of three classes", temperature=(0.05, 3, 0.05, 0.5), log_odds=(-3, 3, 0.1, 0.0))
+caption = "relaxed class labels in the triangle of three classes"
+show.explore(draw, caption, chart, temperature=(0.05, 3, 0.05, 0.5), log_odds=(-3, 3, 0.1, 0.0))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Hot, the draws huddle in the middle: smooth, but no labels. Cold, they sit in the corners: labels, but almost nothing moves any
 # more, and what moves, moves violently.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A lesion, present or not
 #
 # So τ trades bias against variance. Measure it where the truth is known: a lesion is present (b = 1) or not (b = 0), with
 # probability $p = 1/(1+e^{-\ell})$ at ℓ = −1, and the cost is $(b - t)^2$ for a target t (the toy of Tucker et al., 2017). The true
-# slope of the mean cost in ℓ is $p(1-p)(1-2t)$. The relaxed one puts y, between 0 and 1, in the place of b.
+# slope of the mean cost in ℓ is
+#
+# $$p\,(1-p)\,(1-2t).$$
+#
+# The relaxed one puts y, between 0 and 1, in the place of b. **Predict:** is it right on average at t = 0? And at t = 0.45?
 
 # %% slideshow={"slide_type": "skip"}
 grid = torch.linspace(-60, 60, 120_001, dtype=torch.float64, device="cpu")  # (ℓ + logistic noise)/τ
@@ -934,11 +1068,15 @@ def sampled_slope(tau, t):
     return slopes.mean().item(), 4 * slopes.std().item() / n**0.5
 
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Bias against variance
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# mean slope and total error against τ
 p = 1 / (1 + math.exp(-logit))
 true = {t: p * (1 - p) * (1 - 2 * t) for t in (0.0, 0.45)}
 score_sd = (p * (1 - p) ** 2 - true[0.0] ** 2) ** 0.5  # of f(b)(b − p) with f(b) = b²
-chart, (left, right) = show.figure(2, width=5.2, height=4, title="Cold is noisy, hot is biased; a hot slope may even point the wrong way")
+chart, (left, right) = show.figure(2, width=5.2, height=3.9, title="Cold is noisy, hot is biased; a hot slope may even point the wrong way")
 for t, colour, style, mark in ((0.0, show.FAKE, "-", "o"), (0.45, show.OTHER, "--", "s")):
     left.plot(taus, [relaxed(tau, t)[0] / true[t] for tau in taus], style, color=colour, label=f"t = {t:g}: quadrature")
     for tau in (0.1, 0.3, 1.0, 2.0):
@@ -958,16 +1096,20 @@ right.set(xscale="log", yscale="log", xlabel="temperature τ", ylabel="root mean
 right.legend(loc="upper right", fontsize=10)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, points are draws through `gumbel_softmax`, lines are exact. As τ → 0 the mean slope tends to the true one; at t = 0.45 and
 # τ from 0.25 to 3 it has the **wrong sign**: the relaxed cost would like y ≈ 0.45, which no label can be. Right, the total
 # error: with 10 draws (solid) a warm τ beats the unbiased score function; with 1000 draws (dashed) no τ is good enough, and the
 # score function wins. The best τ depends on your budget; nobody can tell you one number.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Widget:** start at τ = 3, go down slowly; ask when they would call the points "labels". Then move log_odds at τ = 0.05: points
-# jump between corners. That jump is the variance. The straight-through version (hard label forward, soft gradient backward) has
-# the same bias question.
+# **Timing:** 2 minutes: the widget 1, the figure 1.
+#
+# **Ask:** start the widget at τ = 3 and go down slowly: "When would you call the points labels?" (There is no such τ: fewer and fewer
+# are far from a corner.) Then move log_odds at τ = 0.05: points jump between corners. That jump is the variance.
+#
+# **Goes wrong:** "small τ, therefore right". The slope is right on average only as τ → 0, where single slopes are huge and rare. The
+# straight-through version (hard label forward, soft gradient backward) has the same bias question.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where there is no path
@@ -977,7 +1119,7 @@ chart
 #
 # **Predict** what the pathwise estimate says.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"}
 eps = torch.randn(pick(laptop=20_000, smoke=500), generator=generator(8), dtype=torch.float64)
 ticks = torch.linspace(-3, 3, 121, dtype=torch.float64)
 by_path, by_score, hit = [], [], []
@@ -989,6 +1131,11 @@ for m in (-2.4, -1.6, -0.8, 0.0, 0.8, 1.6, 2.4):
     by_score += [(m, g.mean().item(), 4 * g.std().item() / len(g) ** 0.5)]
     hit += [abs(by_score[-1][1] - Normal(0.0, 1.0).log_prob(torch.tensor(m)).exp().item()) < by_score[-1][2]]
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What the path says, and what the score function says
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# three answers against μ
 chart, ax = show.figure(width=7.2, height=3.8)
 ax.plot(ticks.tolist(), Normal(0.0, 1.0).log_prob(ticks).exp().tolist(), color=show.EXACT, label="exact: normal density at μ")
 ax.errorbar(*zip(*by_score, strict=True), fmt="s", color=SCORE, capsize=4, markersize=7, label="score function ± 4 standard errors")
@@ -998,7 +1145,7 @@ ax.set_title(f"For a step the path says {max(map(abs, by_path)):.0f} everywhere,
 ax.legend(loc="upper right", fontsize=10)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # All 20,000 samples sit on flat ground, so every ∂f/∂z is 0; the slope of the mean comes from the few that cross the edge, and no
 # derivative sees them. The score function, which only asks for values, is right everywhere. **Unbiasedness of the path needs a
 # continuous f.** Write the step as `(z > 0).double()` and PyTorch at least refuses; with `sign`, `round`, or `floor` you get a
@@ -1010,13 +1157,14 @@ chart
 # Take a smooth but busy cost, $f(z) = \sin(kz)$ with z ~ N(0, 1). The path multiplies by f's slope, k·cos(kz), which grows with
 # k. The score multiplies by f's value, which never exceeds 1.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# both variances against k
 ks = np.geomspace(0.3, 8, 200)
 slope_squared = (ks * np.exp(-(ks**2) / 2)) ** 2
 path_form = ks**2 * (1 + np.exp(-2 * ks**2)) / 2 - slope_squared
 score_form = (1 - (1 - 4 * ks**2) * np.exp(-2 * ks**2)) / 2 - slope_squared
 crossing = ks[np.argmax(path_form > score_form)]
-chart, ax = show.figure(width=7, height=3.8)
+chart, ax = show.figure(width=7, height=3.7)
 ax.plot(ks, score_form, "--", color=SCORE, label="score function: closed form")
 ax.plot(ks, path_form, color=PATH, label="pathwise: closed form")
 for k in (0.5, 1, 2, 5):
@@ -1031,14 +1179,18 @@ ax.set_title(f"Beyond k ≈ {crossing:.1f} the score function is the quieter one
 ax.legend(loc="upper left")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Once f wiggles within a width of q, its local slope says little about the trend of its mean, and the path is the noisier
 # estimate: 25 times at k = 5. Mohamed et al. (2020) map this out for many costs. For the smooth costs of a VAE the path mostly wins;
 # for a simulator full of jumps, think again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes, a picture each. They belong together: a step is the limit of a cost that is steep in ever fewer places.
+#
 # **Ask:** "Your loss is one minus the Dice of a thresholded mask. Which estimator?" (Score function with a baseline, or a soft
-# Dice and the path.) The two pictures belong together: a step is the limit of a cost that is steep in ever fewer places.
+# Dice and the path.)
+#
+# **Goes wrong:** "then I round in the forward pass, and PyTorch will say if that is wrong". With `round`, `sign`, or `floor` it says 0.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Open challenge: the quietest slope
@@ -1056,7 +1208,7 @@ chart
 # <!-- hints: reparametrization.low_variance -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "reparametrization-low_variance", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reparametrization-low_variance", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def low_variance(mu, sigma, eps):
     """Estimates of d/dmu E[log(1 + exp z)], z ~ N(mu, sigma^2); mu and sigma (), eps (R, n) -> one estimate per row, (R,)."""
     ### BEGIN SOLUTION
@@ -1064,21 +1216,25 @@ def low_variance(mu, sigma, eps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "reparametrization-low_variance-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "reparametrization-low_variance-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 low_variance = check("reparametrization.low_variance")
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 0 minutes: homework. Read the task aloud, and move on.
+#
+# **Ask:** "Where have you met noise that cancels?" (A baseline subtracts what you know; here ε and −ε can share the work.)
+#
+# **Goes wrong:** an estimator that is quiet because it is biased. Bias counts in the mean squared error.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you measured
 
-# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# the noise of the estimators
 about = show.about
 drawn, passed_on = Normal(one, one).sample().grad_fn, Normal(one, one).rsample().grad_fn
 closed = ", ".join(f"{score_in(1, 1, d) / 4:,.{int(d == 1)}f}" for d in ratio)
-apart = all(bool(last["score function", d].min() > 10 * last["pathwise", d].max()) for d in (10, 50))
 bare, helped = cut["score function", 50], cut["… minus the mean of f", 50]
-bias = {tau: abs(relaxed(tau, 0.0)[0] - true[0.0]) for tau in (0.1, 1.0)}
-spread_at = {tau: relaxed(tau, 0.0)[1] ** 0.5 for tau in (0.1, 1.0)}
-silent, peak = max(map(abs, by_path)), Normal(0.0, 1.0).log_prob(torch.tensor(0.0)).exp().item()
 
 show.measured(
     show.Claim(
@@ -1112,6 +1268,19 @@ show.measured(
         "– (closed forms, derived here)",
         exponential and truncated,
     ),
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What you measured: training, discrete draws, and two beliefs
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# what the noise means in practice
+apart = all(bool(last["score function", d].min() > 10 * last["pathwise", d].max()) for d in (10, 50))
+bias = {tau: abs(relaxed(tau, 0.0)[0] - true[0.0]) for tau in (0.1, 1.0)}
+spread_at = {tau: relaxed(tau, 0.0)[1] ** 0.5 for tau in (0.1, 1.0)}
+silent, peak = max(map(abs, by_path)), Normal(0.0, 1.0).log_prob(torch.tensor(0.0)).exp().item()
+
+show.measured(
     show.Claim(
         "The path trains a better encoder than the bare score: KL to the exact posterior in nats, 3 seeds",
         "; ".join(f"d = {d}: path {nats(last['pathwise', d])}, bare score {nats(last['score function', d])}, with leave-one-out "
@@ -1157,7 +1326,17 @@ show.measured(
 # Mohamed, Rosca, Figurnov, Mnih (2020), *Monte Carlo gradient estimation in machine learning* · Jang, Gu, Poole (2017) and
 # Maddison, Mnih, Teh (2017) on discrete draws · Tucker et al. (2017), *REBAR* · Roeder, Wu, Duvenaud (2017), *Sticking the
 # landing*.
-# **Next** (to come): lecture 12 joins encoder, trick, and decoder.
+# **Next:** lecture 12 joins encoder, trick, and decoder.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute.
+#
+# **Ask:** "Which line of the tables did you not expect?" (Often the last two: the path is neither always right nor always quieter.)
+#
+# **Goes wrong:** people leave with "REINFORCE is bad". It is the one that asks least of f; where f is a step, it is what you have.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Your points so far
+
+# %% slideshow={"slide_type": "fragment"}
 score()

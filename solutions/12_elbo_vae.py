@@ -34,17 +34,21 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import avg_pool2d, softplus
 
-from course_lib import adam, check, data, fit, generator, linear_decay, losses, metrics, nets, pick, score, setup, show
+from course_lib import adam, check, data, fit, generator, linear_decay, losses, metrics, nets, pick, quiz, score, setup, show
 from course_lib.data import phantoms
 
 print(setup(seed=0))
 variational = losses.variational
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 60 minutes: two sides with three exercises 18, grey levels 5, the gap 8, digits 8, tighter bounds 6, β and collapse
-# 5, heads 4, lesions 6. The exercises on grey levels and free bits, and the challenge, are homework.
-# **Ask first:** "You have an autoencoder. How do you make a new picture with it?" (You don't know where to put z. That is the
-# hour.)
+# **Timing:** 60 minutes: title and two sides with three exercises 18, grey levels 4, the gap 8, digits 8, tighter bounds 6, β and
+# collapse 5, heads 4, lesions 5, challenge 1, what you measured 1. The exercises on grey levels and free bits, and the challenge,
+# are homework.
+#
+# **Ask:** "You have an autoencoder. How do you make a new picture with it?" (You don't know where to put z. That is the hour.)
+#
+# **Goes wrong:** the algebra of the first section takes the time of the digits. Write the identity on the board once, and let the
+# widget say the rest. Run all cells before the hour: five trainings wait in them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two sides of one bound
@@ -81,13 +85,16 @@ variational = losses.variational
 #
 # <!-- hints: elbo_vae.predict -->
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% slideshow={"slide_type": "fragment"}
+quiz("elbo_vae.predict")
+
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-predict", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "skip"}
 prediction = ...  # one letter in quotes, such as "a"
 ### BEGIN SOLUTION
 prediction = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-predict-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "skip"}
 check("elbo_vae.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -103,7 +110,7 @@ check("elbo_vae.predict")
 # <!-- hints: elbo_vae.kl_normal -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-kl_normal", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-kl_normal", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def kl_normal(mu, logvar):
     """KL(N(mu, sigma^2) || N(0, I)) with logvar = log sigma^2; mu and logvar (B, L) -> (B,)."""
     ### BEGIN SOLUTION
@@ -111,10 +118,12 @@ def kl_normal(mu, logvar):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-kl_normal-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-kl_normal-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 kl_normal = check("elbo_vae.kl_normal")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What a code costs
+#
 # By its definition the KL is the mean of log q(z) − log p(z) over draws from q: draw, and compare.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -130,7 +139,7 @@ for m, s in ((0.0, 1.0), (1.0, 1.0), (0.0, 0.1), (2.0, 0.5), (0.5, 3.0)):
               "within 4 std. errors": agree[-1]}]
 show.table(rows)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Only q = p costs nothing. Being sure costs (σ = 0.1: 1.8 nats), being far from 0 costs, being vague costs too. **An entry pays
 # for every bit it tells the decoder**; the reconstruction must be worth it.
 
@@ -146,7 +155,7 @@ show.table(rows)
 # <!-- hints: elbo_vae.elbo -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-elbo", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-elbo", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def elbo(x, logits, mu, logvar):
     """Bernoulli log-likelihood minus KL to N(0, I); x and logits (B, D), mu and logvar (B, L) -> (B,)."""
     ### BEGIN SOLUTION
@@ -156,11 +165,14 @@ def elbo(x, logits, mu, logvar):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-elbo-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-elbo-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 elbo = check("elbo_vae.elbo")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** which side would a lazy encoder prefer? (Right: q = p, KL 0, and the decoder paints the mean digit.)
+# **Timing:** 18 minutes, the title included: the identity 4, the vote 2, the exercises 5 + 6, what a code costs 1.
+#
+# **Ask:** "Which side would a lazy encoder prefer?" (The right one: q = p, KL 0, and the decoder paints the mean digit.)
+#
 # **Goes wrong:** `.mean()` over pixels: the KL then weighs 64 (or 784) times too much, and the code dies. It is the most
 # frequent bug in VAE code; the check names it. And "the KL is a regulariser": it is half of a bound, its weight is not free as
 # long as nats matter.
@@ -182,7 +194,7 @@ elbo = check("elbo_vae.elbo")
 # <!-- hints: elbo_vae.log_normaliser -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-log_normaliser", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-log_normaliser", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def log_normaliser(logits):
     """log of C = a / tanh(a / 2) for every logit a, smooth through 0; logits of any shape -> the same shape."""
     ### BEGIN SOLUTION
@@ -192,17 +204,23 @@ def log_normaliser(logits):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-log_normaliser-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-log_normaliser-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 log_normaliser = check("elbo_vae.log_normaliser")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What cross-entropy leaves out
+#
+# One pixel, all its grey levels: the integral of its "probability", for every logit a.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the integral with C and without it
 logits = torch.linspace(-12, 12, 121, dtype=torch.float64)
 grey = torch.linspace(0, 1, 4001, dtype=torch.float64)[:, None]
 plain = grey * logits - softplus(logits)  # what binary cross-entropy takes for a log-likelihood
 area = {name: torch.trapezoid((plain + c).exp(), grey[:, 0], dim=0) for name, c in (("plain", 0), ("with C", log_normaliser(logits)))}
-most, off = area["plain"].max().item(), (area["with C"] - 1).abs().max().item()
+most = area["plain"].max().item()
 
-chart, ax = show.figure(width=7, height=3.4)
+chart, ax = show.figure(width=7, height=3.2)
 ax.plot(logits.tolist(), area["with C"].tolist(), "--", color=show.EXACT, label="continuous Bernoulli (with C)")
 ax.plot(logits.tolist(), area["plain"].tolist(), color=show.FAKE, label="cross-entropy on grey levels")
 ax.set(xlabel="logit a", ylabel="integral over all grey levels", ylim=(0, 1.15))
@@ -210,7 +228,7 @@ ax.set_title(f"Without C the grey levels' probabilities add up to at most {most:
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.68))
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Read as a density of grey levels, every pixel's log-likelihood is at least log 2 = 0.69 nats too small, by an amount that
 # depends on a. The PyTorch VAE example feeds grey MNIST; its loss of about 105.6 (you meet it below) is no −ELBO of the *grey*
 # pictures. It is one of their coin-tossed copies: cross-entropy is linear in x, so a grey level counts as the mean over black
@@ -218,8 +236,11 @@ chart
 # of a nat.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** does the missing C change what is learned? (Yes: C depends on a, and p is then no longer the mean grey level. How
+# **Timing:** 4 minutes: the figure, and what the PyTorch example's loss means. The exercise is homework.
+#
+# **Ask:** "Does the missing C change what is learned?" (Yes: C depends on a, and p is then no longer the mean grey level. How
 # much it matters, we do not measure.)
+#
 # **Goes wrong:** `torch.where` with a NaN in the branch not taken. Let them find it; they will meet it again.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -228,51 +249,66 @@ chart
 # log p(x) − ELBO = KL(q‖posterior), says the identity. On lecture 11's model (z ~ N(0, 1), x = 2z + noise, a scan at x = 3)
 # everything is known: $\log p(3)$ from N(0, 5), and the posterior, which you found.
 #
-# Move μ and σ of q. **Predict:** what is the largest ELBO, and where?
+# Put the two sides together for a Gaussian q, and no draw is needed:
 
 # %% slideshow={"slide_type": "fragment"}
-ticks = torch.linspace(-1.5, 3.5, 201, dtype=torch.float64)
-posterior, log_p = Normal(1.2, 0.2**0.5), Normal(0.0, 5**0.5).log_prob(torch.tensor(3.0)).item()
-
-
 def bound(mu, sigma):
     """ELBO of q = N(mu, sigma^2) for x = 3 in closed form: reconstruction minus KL."""
     reconstruct = -0.5 * ((3 - 2 * mu) ** 2 + 4 * sigma**2) - 0.5 * math.log(2 * math.pi)
     return reconstruct - 0.5 * (mu**2 + sigma**2 - 1 - math.log(sigma**2))
 
 
-def draw(mu, sigma):
-    chart, (left, right) = show.figure(2, width=4.2, height=3.2)
-    left.plot(ticks.tolist(), posterior.log_prob(ticks).exp().tolist(), color=show.EXACT, linestyle="--", label="posterior")
-    left.plot(ticks.tolist(), Normal(mu, sigma).log_prob(ticks).exp().tolist(), color=show.FAKE, label="your q")
-    left.set(xlabel="z", ylabel="density", ylim=(0, 2.2), xlim=(-1.5, 3.5), xticks=[-1, 1, 3], yticks=[0, 1, 2])
-    left.legend(loc="upper left")
-    right.plot(ticks.tolist(), bound(ticks, sigma).tolist(), color=show.FAKE)
-    right.axhline(log_p, color=show.EXACT, linestyle="--")
+posterior, log_p = Normal(1.2, 0.2**0.5), Normal(0.0, 5**0.5).log_prob(torch.tensor(3.0)).item()
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Close the gap
+#
+# Move μ and σ of q. **Predict:** what is the largest ELBO, and where?
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# your q beside the posterior, and its gap
+ticks = torch.linspace(-1.5, 3.5, 201)
+chart, (left, right) = show.figure(2, width=4.2, height=3.2)
+left.plot(ticks.tolist(), posterior.log_prob(ticks).exp().tolist(), "--", color=show.EXACT, label="posterior")
+left.plot([], [], color=show.FAKE, label="your q")
+left.set(xlabel="z", ylabel="density", ylim=(0, 2.2), xlim=(-1.5, 3.5), xticks=[-1, 1, 3], yticks=[0, 1, 2])
+left.legend(loc="upper left")
+right.axhline(log_p, color=show.EXACT, linestyle="--")
+right.text(-1.4, log_p + 0.12, "log p(3)", fontsize=12)
+right.set(xlabel="μ, at this σ (solid: ELBO; bar: gap)", ylabel="nats", xlim=(-1.75, 3.75), ylim=(-9, -2), xticks=[-1, 1, 3], yticks=[-8, -5, -2])
+
+
+def draw(chart, mu, sigma):
+    left, right = chart.axes
+    q = Normal(mu, sigma)
+    left.plot(ticks.numpy(), q.log_prob(ticks).exp().numpy(), color=show.FAKE)
+    right.plot(ticks.numpy(), bound(ticks, sigma).numpy(), color=show.FAKE)
     right.plot([mu, mu], [bound(mu, sigma), log_p], "o-", color=show.OTHER)
-    right.set(xlabel="μ, at this σ (solid: ELBO; bar: gap)", ylabel="nats", ylim=(-9, -2), xticks=[-1, 1, 3], yticks=[-8, -5, -2])
-    right.text(-1.4, log_p + 0.12, "log p(3)", fontsize=12)
-    gap = kl_divergence(Normal(mu, sigma), posterior).item()
-    left.set_title(f"KL(q‖posterior) = {gap:.3f}")
+    left.set_title(f"KL(q‖posterior) = {kl_divergence(q, posterior).item():.3f}")
     right.set_title(f"log p − ELBO = {log_p - bound(mu, sigma):.3f}")
-    return chart
 
 
-show.explore(draw, "q against the posterior, and its ELBO against log p(3)", mu=(-1, 3, 0.05, 0.6), sigma=(0.1, 1.5, 0.05, 0.8))
+show.explore(draw, "q against the posterior, and its ELBO against log p(3)", chart, mu=(-1, 3, 0.05, 0.6), sigma=(0.1, 1.5, 0.05, 0.8))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The two titles agree wherever you stand. At μ = 1.2, σ = 0.45 the bar all but closes: there q is (nearly) the posterior
 # N(1.2, 0.2). **Raising the ELBO in φ is inference**; raising it in θ is learning. One number does both.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### To the last digit
+#
+# Four q, from poor to perfect. ELBO and KL(q‖posterior) change by nats; does their sum change at all?
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# ELBO, gap, and their sum for four q
+four = lambda value: f"{value:.4f}".replace("-", "−")
 rows, identity = [], 0.0
 for m, s in ((0.0, 1.0), (0.6, 0.8), (1.2, 0.2**0.5), (3.0, 0.1)):
     gap = kl_divergence(Normal(torch.tensor(m, dtype=torch.float64), torch.tensor(s, dtype=torch.float64)),
                         Normal(torch.tensor(1.2, dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64).sqrt())).item()
     exact = -0.5 * (9 / 5 + math.log(2 * math.pi * 5))
     identity = max(identity, abs(bound(m, s) + gap - exact))
-    rows += [{"μ": m, "σ": round(s, 3), "ELBO": f"{bound(m, s):.4f}", "KL(q‖posterior)": f"{gap:.4f}", "sum": f"{bound(m, s) + gap:.4f}",
-              "log p(3)": f"{exact:.4f}"}]
+    rows += [{"μ": m, "σ": round(s, 3), "ELBO": four(bound(m, s)), "KL(q‖posterior)": four(gap), "sum": four(bound(m, s) + gap), "log p(3)": four(exact)}]
 print("largest difference between the last two columns:", "< 1e-9" if identity < 1e-9 else identity)
 show.table(rows)
 
@@ -293,7 +329,13 @@ def ppca(x, q):
     return -0.5 * (d * math.log(2 * math.pi) + values[:q].log().sum() + (d - q) * noise.log() + d).item()
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Gradient ascent on its ELBO
+#
+# Three starts side by side. The mean of |x − rebuilt|² over q has a closed form here too, so no draw adds noise:
+
+
+# %% slideshow={"slide_type": "fragment"}
 def linear_vae(x, q, seeds=3, steps=1000):
     """Gap of the ELBO to the pPCA optimum at every step, (seeds, steps); x (N, D) is centred."""
     torch.manual_seed(q)
@@ -318,30 +360,42 @@ def linear_vae(x, q, seeds=3, steps=1000):
     return torch.stack(list(fit(step, steps=steps, schedulers=[cosine]).losses.values()))
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Does it get there?
+#
+# Two and ten latent entries, three starts each, on 1400 digits:
+
+# %% slideshow={"slide_type": "fragment"}
 DATA = "digits"  # or "mnist", "fashion_mnist", a folder of images; limits and figures in the text are for the digits
 centred = data.files.images(DATA, size=8, split="train").x[:1400].flatten(1)
 centred = centred - centred.mean(0)
 gaps = {q: linear_vae(centred, q) for q in (2, 10)}
-chart, ax = show.figure(width=7.2, height=3.7)
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# six gaps, step by step
+chart, ax = show.figure(width=7.2, height=3.4)
 for q, colour, style, bar in ((2, show.FAKE, "-", 0.005), (10, show.OTHER, "--", 0.05)):
     for s, gap in enumerate(gaps[q]):
         ax.plot(gap.clamp(min=1e-6).tolist(), style, color=colour, linewidth=1.5, label=None if s else f"q = {q}, 3 seeds")
     ax.axhline(bar, color=colour, linestyle=":", linewidth=1.5)
-    ax.text(0.06 if q == 2 else 0.7, bar * 1.15, f"our limit, q = {q}: {bar:g}", fontsize=11, transform=ax.get_yaxis_transform())
-ax.set(yscale="log", xlabel="step", ylabel="pPCA optimum − ELBO (nats per digit)", ylim=(3e-6, 200))
+    ax.text(0.02 if q == 2 else 0.7, bar * 1.15, f"our limit, q = {q}: {bar:g}", fontsize=11, transform=ax.get_yaxis_transform())
+ax.set(yscale="log", xlabel="step", ylabel="optimum − ELBO (nats per digit)", ylim=(3e-6, 200))
 ax.set_title(f"At the end: within {gaps[2][:, -1].max():.5f} nats for q = 2, {gaps[10][:, -1].max():.4f} for q = 10")
 ax.legend(loc="upper right")
 chart
 
-# %% [markdown]
-# Two and ten latent entries, three starts each, on 1400 digits: every run ends below its dotted line, a limit of ours. A VAE
-# is PCA with nets for matrices.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Every run ends below its dotted line, a limit of ours. A VAE is PCA with nets for matrices.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 8 minutes: the widget 4, the linear VAE 4.
+#
+# **Ask:** "Why is the linear VAE's gap zero at the optimum, and why will a deep decoder's not be?" (Its posterior is no Gaussian
+# with independent entries.)
+#
+# **Goes wrong:** "the ELBO is log p": only if q hits the posterior.
+#
 # **Widget:** have someone close the gap by hand, first μ then σ. Then ask what σ = 1.5 costs.
-# **Goes wrong:** "the ELBO is log p": only if q hits the posterior. **Ask:** why is the linear VAE's gap zero at the optimum,
-# and why will a deep decoder's not be? (Its posterior is no Gaussian with independent entries.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A VAE on digits
@@ -349,12 +403,21 @@ chart
 # Now with nets: 64 pixels → 200 → 200 → (μ, log σ²) of **two** entries, and back. The step holds lecture 11's trick and your
 # bound, nothing else.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 seen, new = (data.files.images(DATA, size=8, split=s) for s in ("train", "test"))
-train, test, steps = seen.x.flatten(1) / 2 + 0.5, new.x.flatten(1) / 2 + 0.5, 2000  # grey levels in [0, 1]
+train, test = seen.x.flatten(1) / 2 + 0.5, new.x.flatten(1) / 2 + 0.5  # grey levels in [0, 1]
+ahead = torch.randn(16, 2, generator=generator(3))
+
+
+def imagined():
+    """What the decoder makes of the same 16 codes from the prior, now."""
+    return show.grid(vae.decode(ahead).sigmoid().view(-1, 8, 8), low=0, high=1, title="From z ~ N(0, I): probability of white")
+
+
+# %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(0)
 vae = nets.VAE(64, 2, 200, 200)
-optimizer = adam(vae.parameters(), 2e-3, (0.9, 0.999))
+optimizer, steps = adam(vae.parameters(), 2e-3, (0.9, 0.999)), 2000
 
 
 def step(grey):
@@ -368,11 +431,9 @@ def step(grey):
     return {"−ELBO": loss}
 
 
-ahead = torch.randn(16, 2, generator=generator(3))
-log = fit(step, data.shuffled(train, size=128), steps=steps, schedulers=[linear_decay(optimizer, steps)],
-          watch=lambda: show.grid(vae.decode(ahead).sigmoid().view(-1, 8, 8), low=0, high=1, title="From z ~ N(0, I): probability of white"))
+log = fit(step, data.shuffled(train, size=128), steps=steps, schedulers=[linear_decay(optimizer, steps)], watch=imagined)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 bits = torch.bernoulli(test, generator=generator(4))  # one fixed black-and-white copy of the test set
 with torch.no_grad():
     rebuilt, mu, logvar = vae(bits)
@@ -381,18 +442,27 @@ with torch.no_grad():
     sheet = vae.decode(plane).sigmoid()
 reached = elbo(bits, rebuilt, mu, logvar).mean().item()  # for a table further down
 neighbour = torch.cdist(rebuilt[:400].sigmoid(), train[:1400]).argmin(1)
-print(f"of the rebuilt digits, {(seen.y[neighbour] == new.y[:400]).float().mean():.0%} lie nearest to a training digit of the right class")
 
-chart, (left, right) = show.figure(2, width=4.8, height=4.6, title="Slide 52: two numbers lay the digits out in a plane")
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What two numbers bring back
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# test digits rebuilt, and the decoded plane
+print(f"of the rebuilt digits, {(seen.y[neighbour] == new.y[:400]).float().mean():.0%} lie nearest to a training digit of the right class")
+chart, (left, right) = show.figure(2, width=4.5, height=4.1, title="Slide 52: two numbers lay the digits out in a plane")
 rows = [test[:8], bits[:8], rebuilt[:8].sigmoid(), test[8:16], bits[8:16], rebuilt[8:16].sigmoid()]
 show.grid(torch.cat(rows).view(-1, 8, 8), 8, ax=left, low=0, high=1, title="test digit · black and white · rebuilt (twice)")
 show.grid(sheet.view(-1, 8, 8), 16, ax=right, low=0, high=1, title="z₁ to the right, z₂ up: quantiles 3 % to 97 %")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, rows in threes: a test digit, the black-and-white copy the VAE sees, what two numbers bring back: about two in three
 # are still the right digit, all are soft. Right, decoded z on a lattice of equal prior probability: nearby z give similar digits,
 # and there are few places without one. That is the right side at work: the codes of all digits together have to fill N(0, I).
+
+# %% slideshow={"slide_type": "skip"}
+codes, labels = mu[:200], new.y[:200]
+hue = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222", "#8C564B", "#7F7F7F", "#9467BD")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Walk through the plane
@@ -400,31 +470,34 @@ chart
 # Small numbers: codes μ of 200 test digits, each at its place. Drag the cross, or use the arrow keys: right, what the decoder
 # makes of that z. Outside the cloud it still answers, about places it has never seen: it does not warn you.
 
-# %% slideshow={"slide_type": "fragment"}
-codes, labels = mu[:200], new.y[:200]
-hue = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222", "#8C564B", "#7F7F7F", "#9467BD")
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# 200 codes stay, the cross and its digit move
+chart, (left, right) = show.figure(2, width=4, height=3.7)
+for k in range(10):
+    left.plot(*codes[labels == k].T.tolist(), linestyle="none", marker=f"${k}$", markersize=6, color=hue[k], markeredgewidth=0.2)
+left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xticks=[-3, 0, 3], yticks=[-3, 0, 3], xlabel="z₁", ylabel="z₂", title="Codes of test digits")
+right.set_axis_off()
 
 
-def walk(point):
-    chart, (left, right) = show.figure(2, width=4, height=3.7)
-    for k in range(10):
-        left.plot(*codes[labels == k].T.tolist(), linestyle="none", marker=f"${k}$", markersize=6, color=hue[k], markeredgewidth=0.2)
-    left.plot(*point, "+", color=show.EXACT, markersize=20, markeredgewidth=3)
-    left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xticks=[-3, 0, 3], yticks=[-3, 0, 3], xlabel="z₁", ylabel="z₂", title="Codes of test digits")
+def walk(chart, point):
+    left, right = chart.axes
     with torch.no_grad():
-        picture = vae.decode(torch.tensor([point], dtype=torch.float32)).sigmoid()
+        picture = vae.decode(torch.tensor([point])).sigmoid()
+    left.plot(*point, "+", color=show.EXACT, markersize=20, markeredgewidth=3)
     right.imshow(show.array(picture.view(8, 8)), cmap="gray", vmin=0, vmax=1)
-    right.set_axis_off()
-    right.set_title(f"Decoded from z = ({point[0]:.1f}, {point[1]:.1f})")
-    return chart
+    right.set_title(f"Decoded from z = ({point[0]:.1f}, {point[1]:.1f})".replace("-", "−"))
 
 
-show.explore(walk, "a point in the latent plane and the digit it decodes to", point=(1.5, -0.6))
+show.explore(walk, "a point in the latent plane and the digit it decodes to", chart, point=(1.5, -0.6))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** where would you look for a digit between 4 and 9? Drag there. **Goes wrong:** people read distances in this plane as
-# similarity of pictures; the map is bent. Soft digits: two numbers, and the mean over all x that share a z. That softness is
-# what lecture 14 attacks.
+# **Timing:** 8 minutes: the step and its training 3, rebuilt digits and plane 2, the walk 3.
+#
+# **Ask:** "Where would you look for a digit between 4 and 9?" (Between their two clouds. Drag there.)
+#
+# **Goes wrong:** people read distances in this plane as similarity of pictures; the map is bent.
+#
+# **Soft digits:** two numbers, and the mean over all x that share a z. That softness is what lecture 14 attacks.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Tighter bounds
@@ -446,7 +519,7 @@ show.explore(walk, "a point in the latent plane and the digit it decodes to", po
 # <!-- hints: elbo_vae.iwae -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-iwae", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-iwae", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def iwae(log_w):
     """log of the mean weight over the K draws; log_w (K, B) -> (B,)."""
     ### BEGIN SOLUTION
@@ -454,13 +527,14 @@ def iwae(log_w):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-iwae-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-iwae-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 iwae = check("elbo_vae.iwae")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How many draws?
+#
 # With two latent entries the integral over z can be done on a fine lattice, so log p(x) is known. **Predict:** how many draws
 # close half of the gap?
-# (`variational` holds the course's versions of your functions.)
 
 # %% slideshow={"slide_type": "fragment"}
 few, side = bits[:100], pick(laptop=401, smoke=41)
@@ -476,6 +550,15 @@ def exact_log_p(x, side):
     return torch.logsumexp(joint, 0) + 2 * math.log(10 / (side - 1))
 
 
+truth = exact_log_p(few, side).mean().item()
+coarse = abs(truth - exact_log_p(few, side // 2 + 1).mean().item())
+print(f"a lattice with half as many points a side moves log p by {coarse:.0e} nats".replace("e-", "e−"))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Now the bounds. (`variational` holds the course's versions of your functions.)
+
+
+# %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def weights(x, k, seed):
     """Log weights (K, B) of K draws from the encoder."""
@@ -484,15 +567,18 @@ def weights(x, k, seed):
     return variational.log_weights(variational.bernoulli(x, vae.decode(z), batch_dims=2), z, mu, logvar)
 
 
-truth = exact_log_p(few, side).mean().item()
-coarse = abs(truth - exact_log_p(few, side // 2 + 1).mean().item())
-print(f"a lattice with half as many points a side moves log p by {coarse:.0e} nats")
 log_w, ks = weights(few, pick(laptop=2000, smoke=50), 5), (1, 2, 5, 10, 50, 200, 1000)
 # all groups of K draws that fit, so that every bound is a mean over the same draws
 bounds = [iwae(log_w[: len(log_w) // k * k].view(-1, k, len(few)).transpose(0, 1).flatten(1)).mean().item() for k in ks if k <= len(log_w)]
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
-chart, ax = show.figure(width=7, height=3.5)
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### From the ELBO up to log p(x)
+#
+# The same draws, in groups of K:
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the bounds against K
+chart, ax = show.figure(width=7, height=3.4)
 ax.plot(ks[: len(bounds)], bounds, "o-", color=show.FAKE, label="IWAE bound (K = 1: ELBO)")
 ax.axhline(truth, color=show.EXACT, linestyle="--", label="log p(x), on the lattice")
 ax.set(xscale="log", xlabel="K, draws per picture", ylabel="nats per digit, mean of 100", ylim=(None, truth + 0.05))
@@ -500,16 +586,21 @@ ax.set_title(f"From the ELBO, {bounds[0]:.2f}, to log p = {truth:.2f}: {truth - 
 ax.legend(loc="lower right")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Every step in K goes up, towards the dashed line: five draws close about two thirds of the gap; after a thousand about a
 # hundredth of a nat is still missing (in other trainings, up to three). The ELBO's gap is the encoder's error, the averaged
 # KL(q‖posterior). The challenge at the end lets you do without a net, one x at a time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Why a gap?** Partly one Gaussian is too simple, partly one net has to guess for all x at once (Cremer et al. 2018 tell the two
-# apart). **Ask:** why not always train with K = 1000? (Cost; and the encoder's gradient drowns in noise as K grows, Rainforth et al.
+# **Timing:** 6 minutes: the bound 1, the exercise 3, the figure 2.
+#
+# **Ask:** "Why not always train with K = 1000?" (Cost; and the encoder's gradient drowns in noise as K grows, Rainforth et al.
 # 2018.)
+#
 # **Goes wrong:** averaging logs instead of weights. The check says so.
+#
+# **Why a gap?** Partly one Gaussian is too simple, partly one net has to guess for all x at once (Cremer et al. 2018 tell the two
+# apart).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## β, and codes that die
@@ -531,7 +622,7 @@ chart
 # <!-- hints: elbo_vae.free_bits -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-free_bits", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-free_bits", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def free_bits(entries, floor):
     """The KL as free bits count it: every entry's batch mean, at least `floor`, summed; entries (B, L) KLs, floor a number -> ()."""
     ### BEGIN SOLUTION
@@ -539,10 +630,12 @@ def free_bits(entries, floor):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-free_bits-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-free_bits-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 free_bits = check("elbo_vae.free_bits")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Eight prices
+#
 # Eight VAEs with 16 latent entries, trained side by side on the same batches; only β and λ differ.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -567,7 +660,7 @@ def step(grey):
 
 log = fit(step, data.shuffled(train, size=128), steps=steps, schedulers=[linear_decay(optimizer, steps)])
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 torch.manual_seed(2)
 with torch.no_grad():
     x = bits.expand(8, -1, -1)
@@ -577,24 +670,36 @@ with torch.no_grad():
     samples = eight.decode(torch.randn(8, 12, 16)).sigmoid()
 true_elbo, active = left_side - entries.sum(1), (entries > 0.05).sum(1)
 width = torch.exp(0.5 * logvar8).mean((1, 2))
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What they bought
+#
+# On the test digits; "ELBO" is the honest one, with β = 1 and no free bits, whatever a net was trained on.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# both sides of the bound, eight times
 about = show.about
 two_entries = {"VAE": "two entries, from above", "reconstruct": "–", "KL": "–", "ELBO (test)": about(reached, 1)}
 show.table([{"VAE": name, "reconstruct": about(left_side[i].item(), 1), "KL": about(entries[i].sum().item(), 1), "ELBO (test)": about(true_elbo[i].item(), 1),
              "active of 16 (KL > 0.05, ours)": about(active[i].item(), 0), "mean σ": about(width[i].item())} for i, name in enumerate(names)]
            + [two_entries | {"active of 16 (KL > 0.05, ours)": "–", "mean σ": "–"}])
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
-chart, (left, right) = show.figure(2, width=5, height=3.9, title="β prices the code: cheap codes miss the prior, dear ones die")
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which entries speak
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# KL entry by entry, and samples
+chart, (left, right) = show.figure(2, width=5, height=3.1, title="β prices the code: cheap codes miss the prior, dear ones die")
 looks = {1: ("-", show.REAL, "o"), 3: ("-", show.FAKE, "s"), 4: ("--", show.OTHER, "^"), 5: (":", "#777777", "v"), 7: ("-.", show.CRITIC, "D")}
 for i, (style, colour, mark) in looks.items():
     ordered = entries[i].sort(descending=True).values.clamp(min=1e-4)
     left.plot(range(1, 17), ordered.tolist(), style, color=colour, marker=mark, markersize=5, label=names[i])
-left.set(yscale="log", xlabel="latent entry, busiest first", ylabel="its KL (nats; 10⁻⁴: or less)", ylim=(7e-5, 8))
+left.set(yscale="log", xlabel="latent entry, busiest first", ylabel="KL (nats; 10⁻⁴: or less)", ylim=(7e-5, 8))
 left.legend(loc="lower left", ncol=2)
 show.grid(samples[[0, 1, 3, 5]].flatten(0, 1).view(-1, 8, 8), 12, ax=right, low=0, high=1, title="from N(0, I), by row: β = 0, ¼, 1, 4")
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # - **β = 0:** σ near 0, the best reconstruction, a huge KL (not drawn), and noise when you decode from the prior (top row):
 #   answer (b).
 # - **β = 1:** four or so of the 16 entries work; the curve then falls to a hundredth of a nat. This VAE has chosen its own
@@ -608,9 +713,13 @@ chart
 # decoder strong enough to do without z is a third case: there even the best ELBO may have no code.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask before the table:** which row will have the best reconstruction, which the best ELBO? They are different rows.
+# **Timing:** 5 minutes: β and free bits 1, the table 2, the entries 2. The exercise is homework.
+#
+# **Ask:** before the table, "Which row will have the best reconstruction, which the best ELBO?" (β = 0 and β = 1: different rows.)
+#
 # **Goes wrong:** comparing runs with different β by their *loss*. Compare the ELBO (β = 1) or the pair (reconstruct, KL).
-# A Gaussian decoder's fixed σ² is a hidden β: halving σ² doubles the weight of the reconstruction.
+#
+# **A hidden β:** a Gaussian decoder's fixed σ² is one: halving σ² doubles the weight of the reconstruction.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What a code keeps of a head
@@ -632,7 +741,12 @@ healthy, x_healthy = scans(pick(laptop=3000, smoke=300), 1, 0.0)
 held, x_held = scans(500, 3, 0.0)  # healthy too, never trained on
 show.grid(x_healthy[:16].view(-1, 32, 32), low=0, high=0.9, title="Healthy head phantoms, T2w, as scanned")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### With a prior and without
+#
+# Both nets train side by side on the same heads. Only the first draws z and pays for its KL:
+
+# %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(0)
 two, only_vae = nets.VAE(1024, 16, 512, seeds=2, outputs=2048), torch.tensor([1.0, 0.0])[:, None]
 optimizer, steps = adam(two.parameters(), 2e-3, (0.9, 0.999)), pick(laptop=1300, gpu=3000)
@@ -658,12 +772,14 @@ def step(x):
 log = fit(step, data.shuffled(x_healthy, size=64), steps=steps, schedulers=[linear_decay(optimizer, steps)])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which knobs does the code know?
+#
 # Slide 63: the latent code "keeps the important features". **Predict** which: tilt, size of the ventricles, thickness of the
 # cortex? For every knob, fit a straight line from the 16 codes to the knob on the training heads; R² on held-out heads is the
 # share of its variance that this line explains. For comparison: a line with squares and products of the codes; pPCA's 16
 # numbers; and **the image itself** (ridge regression from all pixels, or a line from 22 numbers of its histogram; the better).
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 with torch.no_grad():
     code, code_held = (two.encode(x.expand(2, -1, -1))[0][0] for x in (x_healthy, x_held))
 centre = x_healthy.mean(0)
@@ -675,6 +791,7 @@ knobs = {"right": "shift right", "tilt": "tilt", "up": "shift up", "level": "sli
 target, target_held = (torch.stack([h.knob(k) for k in knobs] + [h.ventricle_size], 1).double() for h in (healthy, held))
 
 
+# %% slideshow={"slide_type": "fragment"}
 def r2(feature, ridge=1e-3):
     """R² on held-out heads, one per knob, of a line from `feature` of (codes, images), fitted on the training heads."""
     z, z_held = feature(code, x_healthy).double(), feature(code_held, x_held).double()
@@ -685,7 +802,9 @@ def r2(feature, ridge=1e-3):
     return dict(zip([*knobs.values(), "ventricle area"], values, strict=True))
 
 
+# %% slideshow={"slide_type": "skip"}
 def histogram(z, x):
+    """22 numbers per image: four moments of its grey levels, and the share of pixels above 18 thresholds."""
     return torch.cat([torch.stack([x.mean(1), x.std(1), (x**2).mean(1), (x**3).mean(1)], 1)]
                      + [(x > q).float().mean(1, keepdim=True) for q in torch.arange(0.05, 0.95, 0.05).tolist()], 1)
 
@@ -696,31 +815,30 @@ linear = r2(lambda z, x: (x - centre) @ axes.T)
 pixels, grey_levels = r2(lambda z, x: x, ridge=10), r2(histogram)
 image = {name: max(pixels[name], grey_levels[name]) for name in kept}
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Knob by knob
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# R² of every knob, four ways
 order = sorted(kept, key=kept.get)
 finding = f"R² from 16 numbers: ventricle area {kept['ventricle area']:.2f}, atrophy {kept['atrophy']:.2f} (image {image['atrophy']:.2f})"
-chart, ax = show.figure(width=7.8, height=5, title=finding)
+chart, ax = show.figure(width=7.8, height=4.4, title=finding)
 ax.barh(range(len(order)), [kept[n] for n in order], color=show.FAKE, height=0.55, label="VAE, 16 entries, a line")
 ax.plot([bent[n] for n in order], range(len(order)), "s", color=show.OTHER, markersize=7, label="VAE, with squares and products")
 ax.plot([linear[n] for n in order], range(len(order)), "D", color=show.EXACT, markersize=6, markerfacecolor="none", label="pPCA, 16 entries, a line")
 ax.plot([image[n] for n in order], range(len(order)), "|", color=show.EXACT, markersize=16, markeredgewidth=3, label="from the whole image")
 ax.set_yticks(range(len(order)), order)
 ax.set(xlabel="share of the knob's variance explained, R² on 500 held-out phantoms", xlim=(-0.02, 1.02))
-ax.legend(loc="lower right")
+ax.legend(loc="lower right", ncols=2)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Kept is what moves many pixels far: position, tilt, slice level, ventricle area. Width and length of the head are kept, but bent:
 # squares and products find what the line misses. Atrophy and the thickness of scalp and skull stand in the image and are partly
 # lost. Cortex, egg shape, and air in the forehead prove little: at 6 mm pixels the image itself hardly shows them. **"Important"
 # means important for the likelihood, not for the diagnosis.** pPCA's 16 numbers keep pose and ventricle area just as well.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Turn a knob in latent space
-#
-# The mean code, moved along the direction in which codes change with a knob. Left the decoder's mean, right its σ.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 turned = ("ventricles", "tilt", "right", "level", "atrophy")
 middle, direction = code.mean(0), {}
 for name in turned:
@@ -728,27 +846,42 @@ for name in turned:
     slope = ((value - value.mean())[:, None] * (code - middle)).mean(0) / value.var()
     direction[name] = slope * value.std()
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Turn a knob in latent space
+#
+# The mean code, moved along the direction in which codes change with a knob. Left the decoder's mean, right its σ.
 
-def traverse(knob, amount):
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# the decoder's mean and σ, along a knob
+chart, (left, right) = show.figure(2, width=3.4, height=3.4)
+left.set_axis_off()
+right.set_axis_off()
+right.set_title("σ, 0 (dark) to 0.2")
+
+
+def traverse(chart, knob, amount):
+    left, right = chart.axes
     with torch.no_grad():
         mean, logvar = decode((middle + amount * direction[knob]).expand(2, 1, -1))
-    chart, (left, right) = show.figure(2, width=3.4, height=3.4)
     left.imshow(show.array(mean[0].view(32, 32)), cmap="gray", vmin=0, vmax=0.9)
     right.imshow(show.array(torch.exp(0.5 * logvar[0]).view(32, 32)), cmap="viridis", vmin=0, vmax=0.2)
-    left.set_title(f"phantom, {knob}: {amount:+.1f} sd")
-    right.set_title("σ, 0 (dark) to 0.2")
-    for ax in (left, right):
-        ax.set_axis_off()
-    return chart
+    left.set_title(f"phantom, {knob}: {amount:+.2f} sd".replace("-", "−"))
 
 
-show.explore(traverse, "the mean code moved along a knob's direction, decoded, and the decoder's own σ", knob=list(turned), amount=(-2, 2, 0.25, 1.5))
+caption = "the mean code moved along a knob's direction, decoded, and the decoder's own σ"
+show.explore(traverse, caption, chart, knob=list(turned), amount=(-2, 2, 0.25, 1.5, "sd"))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Widget:** level from −2 to 2: the ventricles vanish upwards, and the head gets smaller. Nobody told the net what a slice
-# level is.
+# **Timing:** 4 minutes: phantoms and nets 1, the knobs 2, the widget 1.
+#
+# **Ask:** before the figure, "Which knob will sixteen numbers keep best, and which will they lose?" (Shifts and tilt: they move
+# every edge. Lost: what changes few pixels, such as the cortex.)
+#
 # **Goes wrong:** "disentangled": no. Directions are found by regression *with* the known knobs; single entries mix them
 # (Locatello et al. 2019).
+#
+# **Widget:** level from −2 to 2: the ventricles vanish upwards, and the head gets smaller. Nobody told the net what a slice
+# level is.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Uncertainty: who finds the lesion?
@@ -765,7 +898,7 @@ show.explore(traverse, "the mean code moved along a knob's direction, decoded, a
 # Judged by **AUROC**: the chance that a sick pixel (or head) scores above a healthy one; 0.5 is a coin. **Predict** the
 # ranking. Is the VAE or the autoencoder ahead?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 patients, y = scans(pick(laptop=600, smoke=60), 2, 0.5)
 brain = patients.mask(*phantoms.BRAIN, "ventricles", "CSF").flatten(1) > 0.5
 lesion, sick = (patients.lesion.flatten(1) > 0.5).float(), (patients.knob("lesion") > 0).float()
@@ -785,7 +918,11 @@ for name, raw in suspicion.items():
     pixels = metrics.auroc(smooth.gather(1, at), lesion.gather(1, at))
     found[name] = pixels, metrics.auroc(torch.where(brain, smooth, -1.0).amax(1), sick)
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Brightness, pPCA, and two nets
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# AUROC of pixels and of heads
 by_head = {name: f"{pair[1].value:.2f}" for name, pair in found.items()}
 gain = "; ".join(f"{net} {by_head[f'{net}: |x − rebuilt|']} to {by_head[f'{net}: |x − rebuilt|/σ']}" for net in ("VAE", "autoencoder"))
 order = list(found)[::-1]
@@ -801,13 +938,17 @@ for ax, which, label in zip(axs, (0, 1), ("pixels", "heads"), strict=True):
     ax.set(xlabel=f"AUROC of {label} (phantoms; 95 % over heads)", xlim=(0.6 if which else 0.9, 1.0))
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Brightness does well per pixel and poorly per head: every healthy head has something as bright, its CSF (the fluid in and round
 # the brain). All models beat it, and dividing by σ (squares) lifts both nets. One fixed map does not do that for pPCA's heads: σ
 # has to move with the head. But VAE and autoencoder lie within each other's intervals: **here it is σ that helps; from one training,
 # no help from the prior's side shows**. See why:
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Why σ helps
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# eight heads with larger lesions
 shown = [int(i) for i in lesion.sum(1).argsort(descending=True)[20:100:10]]
 over = suspicion["VAE: |x − rebuilt|/σ"]
 rows = {"scan": y, "rebuilt": mean[0], "|x − rebuilt| × 3": 3 * suspicion["VAE: |x − rebuilt|"], "σ × 5": 5 * sigma[0], "|x − rebuilt|/(6σ)": over / 6, "lesion": lesion}
@@ -817,7 +958,7 @@ for i, name in enumerate(rows):
     ax.text(-6, i * 33 + 16, name, ha="right", va="center", fontsize=12)
 chart
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Third row: the residual is full of cortex, which 16 numbers cannot hold. Fourth row: σ is large exactly there. Divide, and the
 # folds fade while most of each lesion stays (fifth row against the last; these are eight of the larger lesions).
 
@@ -828,17 +969,20 @@ chart
 # gradient echo), heads drawn without tilt or shift ("aligned"), and a *plain* autoencoder (least squares, no σ); stored by
 # `benchmarks/vae_lesions.py`. AUROC of **heads**, mean over seeds (pixels in brackets):
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# three seeds, four settings, eight scores
 stored = data.stored("vae_lesions")["auroc"]
 average = lambda setting, method, what: sum(stored[setting][method][what]) / 3
 print("lead of the VAE over the autoencoder with σ, AUROC of heads, seed by seed:")
 for setting, methods in stored.items():
     leads = {end: [a - b for a, b in zip(methods["VAE" + end]["heads"], methods["autoencoder with σ" + end]["heads"], strict=True)]
              for end in ("", ", over its σ")}
-    print(f"  {setting}:", "; ".join(f"{end or ', not divided'}"[2:] + " " + ", ".join(f"{v:+.3f}" for v in lead) for end, lead in leads.items()))
+    print(f"  {setting}:", "; ".join(f"{end or ', not divided'}"[2:] + " " + ", ".join(f"{v:+.3f}" for v in lead).replace("-", "−") for end, lead in leads.items()))
 show.table([{"score": m} | {s: f"{average(s, m, 'heads'):.3f} ({average(s, m, 'pixels'):.3f})" for s in stored} for m in stored["T2w, aligned"]])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What holds, and where
+#
 # - **T2w, GE:** every model beats brightness per head, and a net's own σ adds 0.07 to 0.15 more: a lesion is not the brightest
 #   thing in the brain, but it is bright where nothing bright belongs. On aligned heads and on GE, more than half of that lead over
 #   pPCA needs no net: a fixed map reaches 0.935 and 0.902. On T2w as scanned it gives nothing.
@@ -849,14 +993,19 @@ show.table([{"score": m} | {s: f"{average(s, m, 'heads'):.3f} ({average(s, m, 'p
 #   models add less than 0.01 and about 0.01.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** "Would you buy this?" Then: what is the fair baseline? Meissen et al. (2021) made the point with a
-# threshold on FLAIR. **Goes wrong:** an AUROC over all pixels with the background inside:
-# everybody then looks excellent.
+# **Timing:** 5 minutes: the question 1, the first figure 1, why σ helps 1, seeds and contrasts 2.
+#
+# **Ask:** "Would you buy this?" Then: "What is the fair baseline?" (A threshold, and an autoencoder without prior. Meissen et al.
+# 2021 made the point with a threshold on FLAIR.)
+#
+# **Goes wrong:** an AUROC over all pixels with the background inside: everybody then looks excellent.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Open challenge: inference without an encoder
 #
-# A curved model: z ~ N(0, 1), and x in the plane is $(2\sin 1.5z,\; z^2)$ plus noise of standard deviation 0.5.
+# A curved model: z ~ N(0, 1), and x in the plane is $(2\sin 1.5z,\; z^2)$ plus noise of standard deviation 0.5. The curve crosses
+# itself: z = 2π/3 and z = −2π/3 lead to the same point, (0, 4.4). Which z made an x near it? That is the trap: **a posterior may
+# have two hills**.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -867,18 +1016,19 @@ def log_joint(x, z):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The challenge: infer z
+#
 # *Difficulty ●●●●○ · importance ●●●○○ · 15 minutes and more, good homework*
 #
 # No encoder is given. Write `infer(x)`: for 64 points x (64, 2) return the best Gaussian q for each, as (64, 2) with columns μ
 # and log σ². Use `log_joint`; gradients pass through it.
 #
-# Graded is the mean gap log p(x) − ELBO, by a sum over a fine grid: **0.04 nats or less earns all points**, 0.4 half. The trap: a posterior
-# may have two hills.
+# Graded: the mean gap log p(x) − ELBO, on a fine grid. **0.04 nats or less earns all points**, 0.4 half.
 #
 # <!-- hints: elbo_vae.infer -->
 
 
-# %% nbgrader={"grade": false, "grade_id": "elbo_vae-infer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "elbo_vae-infer", "locked": false, "schema_version": 3, "solution": true, "task": false} slideshow={"slide_type": "fragment"}
 def infer(x):
     """Gaussian posteriors for x (N, 2) under log_joint -> (N, 2), columns mu and log sigma^2."""
     ### BEGIN SOLUTION
@@ -887,7 +1037,7 @@ def infer(x):
     logvar = torch.full_like(mu, -3.0).requires_grad_()
     optimizer = torch.optim.Adam([mu, logvar], 0.05)
     for _ in range(250):
-        bound = log_joint(x, mu + torch.exp(0.5 * logvar) * eps).mean(0) + 0.5 * logvar  # the entropy of q, but for a constant
+        bound = log_joint(x, mu + torch.exp(0.5 * logvar) * eps).mean(0) + 0.5 * logvar  # entropy + constant
         optimizer.zero_grad()
         (-bound.sum()).backward()
         optimizer.step()
@@ -896,19 +1046,25 @@ def infer(x):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "elbo_vae-infer-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "elbo_vae-infer-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 infer = check("elbo_vae.infer")
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute: state the task; it is homework.
+#
+# **Ask:** "Where on this curve can one Gaussian not be the posterior?" (Near the crossing: the posterior has two hills, and q can
+# sit on one.)
+#
+# **Goes wrong:** one start for all x. From a start between two hills the ascent goes to either, not to the better one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you measured
 
-# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# bounds, and codes of digits
 mnist = data.stored("vae_mnist")
 worst = {q: gaps[q][:, -1].max().item() for q in gaps}
 rising = bounds == sorted(bounds)
-setting = "T2w, as scanned"
-heads_of = lambda method: stored[setting][method]["heads"]
-span = lambda method, s=setting, what="heads": f"{min(stored[s][method][what]):.3f} to {max(stored[s][method][what]):.3f}"
 
 show.measured(
     show.Claim(
@@ -953,6 +1109,18 @@ show.measured(
         "Kingma et al. 2016 use them in deep models with many levels; this one is small",
         bool(active[7] == 16),
     ),
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What you measured on heads
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# codes and lesions
+setting = "T2w, as scanned"
+heads_of = lambda method: stored[setting][method]["heads"]
+span = lambda method, s=setting, what="heads": f"{min(stored[s][method][what]):.3f} to {max(stored[s][method][what]):.3f}"
+
+show.measured(
     show.Claim(
         "The code keeps pose and ventricle area (a line's R² ≥ 0.7 and 0.6 on held-out phantoms, limits ours)",
         f"shifts {about(kept['shift right'])} and {about(kept['shift up'])}, tilt {about(kept['tilt'])}, ventricle area {about(kept['ventricle area'])}; atrophy {about(kept['atrophy'])}, from the image {about(image['atrophy'])}",
@@ -995,5 +1163,15 @@ show.measured(
 # segmentation methods for brain MRI*.
 # **Next** (to come): lecture 13 gives the VAE half an image and asks for the rest; lecture 14 gives it a GAN's eyes.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 1 minute: one claim from each table; the rest is for reading.
+#
+# **Ask:** "Which of these verdicts surprised you?" (Most often the last: the prior does not help where they expected it to.)
+#
+# **Goes wrong:** "a claim that does not hold here is refuted". It was tried on phantoms, with small nets and few seeds.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Your points so far
+
+# %% slideshow={"slide_type": "fragment"}
 score()
