@@ -37,7 +37,7 @@ async ([word, kind]) => {
         turn += 1;
         if (kind === 'slider') {
             const [low, high] = [Number(slider.min), Number(slider.max)];
-            slider.value = low + (high - low) * (0.5 + 0.4 * Math.sin(turn / 7));
+            slider.value = low + (high - low) * (0.1 + 0.8 * Math.abs(((turn / 20) % 2) - 1));  // to and fro, never the same twice
             slider.dispatchEvent(new Event('input', { bubbles: true }));
         } else if (kind === 'mouse') {
             const box = picture.getBoundingClientRect();

@@ -39,21 +39,28 @@ from course_lib.losses import adversarial
 print(setup(seed=0))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Timing:** 60 minutes. No pairs 9, naive GAN 11, the cycle 14, does coming home prove it 13, prevalence 6, knobs and rescue
-# 7. The buffer and the challenge are homework. **Ask first:** "Why would a hospital have two archives and no pairs?"
-# (Protocols change, consent, time in the scanner; CT and MR of the same day are rare.)
+# **Timing:** 60 minutes in all; this page 1. No pairs 9 (with the exercise), the naive GAN 6, a generator that cannot look away 4,
+# the cycle 15 (with two exercises), does coming home prove it 12 (with the vote), prevalence 6, knobs 3, the rescue 2, what you
+# measured 2. The buffer and the challenge are homework.
+#
+# **Ask:** "Why would a hospital have two archives and no pairs?" (Protocols change, consent, time in the scanner; CT and MR of the
+# same day are rare.)
+#
+# **Goes wrong:** three trainings of up to half a minute each. Start each one before you talk, not after: the predictions fill
+# the time.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## No pairs
 #
 # Set A holds T1w images x, set B holds T2w images y, of *different* heads. The heads are procedural phantoms, so we own what no
 # hospital has: the T2w image that belongs to each x. **Training never sees it.** It is kept to grade the result.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # The cell runs on your own pictures as well: set `DATA` to a folder that holds `trainA` and `trainB` (and `testA`, `testB`),
 # as `horse2zebra` does, or set the environment variable `COURSE_FOLDERS`. Without true partners the error columns are left
 # out.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 DATA = os.environ.get("COURSE_FOLDERS")  # None: the phantoms. Or the path of a folder with trainA and trainB
 SIZE, count = 32, pick(laptop=1500, gpu=6000, smoke=80)
 
@@ -67,7 +74,8 @@ else:
     x_test, truth = held_out.images("T1w", seed=4), held_out.images("T2w", scanner=None)  # the true partners, free of noise
     described = torch.stack([heads.lesion_load, heads.ventricle_size, *(heads.knob(k) for k in ("width", "length", "level"))], 1)[others]
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# The two archives
 chart, axes = show.figure(2, width=5.6, height=2.7, title=f"{len(x)} images of A, {len(y)} of B, and no image of B belongs to one of A")
 for ax, images, name in zip(axes, (x, y), ("A: T1w", "B: T2w") if truth is not None else "AB", strict=True):
     show.grid(images[:24], 8, ax=ax, title=name)
@@ -85,7 +93,7 @@ chart
 # - **Retrieval**: is the output nearest to the partner of *its own* input, among 200 candidates? Guessing gives 0.005.
 # - **FCD**: how far the *set* of outputs is from real T2w images (Fréchet distance of a small net's features). It says whether
 #   outputs look real, and nothing about whose they are. Small is good; the floor, real against real, is not 0.
-#
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Exercise: retrieval
 #
@@ -110,7 +118,9 @@ def retrieval(fake, truth):
 retrieval = check("cyclegan.retrieval")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Yardsticks that need no net: the input itself; the grey values of B, darkest for darkest (histogram match); the best grey
+# ### Yardsticks that need no net
+#
+# The input itself; the grey values of B, darkest for darkest (histogram match); the best grey
 # curve, fitted on pairs (each value of T1w becomes the median of T2w there); B's mean image, always; and the truth, without
 # and with noise.
 
@@ -151,7 +161,8 @@ def best_curve(x, partners, images, bins=100):
     return torch.stack([values.median() if len(values) else partners.median() for values in found])[place(images)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# All four figures for each yardstick
 floor = metrics.fcd(features, y, y[:300]).floor
 live = {"as it is": judge("input as it is", x_test), "matched": judge("histogram match", matched(x_test))}
 if truth is not None:
@@ -169,8 +180,12 @@ rows(*live.values())
 # noisy. Read all columns.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** which of the four figures could you compute in a hospital? (Only FCD. That is why papers on unpaired translation show
-# it, and why it is dangerous to show it alone.) **Goes wrong:** people expect MAE to rank by eye. The mean image is the cure.
+# **Timing:** 9 minutes, 5 of them for the exercise.
+#
+# **Ask:** "Which of the four figures could you compute in a hospital?" (Only FCD. That is why papers on unpaired translation show
+# it, and why it is dangerous to show it alone.)
+#
+# **Goes wrong:** people expect MAE to rank as the eye does. The mean image is the cure.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The naive approach: one GAN
@@ -182,7 +197,7 @@ rows(*live.values())
 # Take a G that could draw other heads than the one it is given: an encoder squeezes x into 32 numbers (standardised, so that
 # they cannot shrink to a constant), a decoder draws an image from them.
 #
-# **Predict:** G sees x, and D_Y is satisfied in the end. For how many of 200 heads is G(x) nearest to their own T2w image:
+# **Predict:** G sees x, and $D_Y$ is satisfied in the end. For how many of 200 heads is G(x) nearest to their own T2w image:
 # about 1, about 100, or nearly 200?
 
 # %% slideshow={"slide_type": "skip"}
@@ -192,7 +207,12 @@ def unpaired(size):
     return zip(data.shuffled(x, size=size, seed=0), data.shuffled(y, size=size, seed=50), strict=True)
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### G against one critic, and nothing else
+#
+# Lecture 02's two turns. Nowhere does the code compare G(x) with x.
+
+# %% slideshow={"slide_type": "fragment"}
 def naive(G, objective="LSGAN", r1=0.0, lr=2e-3, ratio=1, betas=(0.5, 0.99), size=8, steps=600):
     """Train G: A → B against a critic of B, and nothing else."""
     of_D, of_G = adversarial.OBJECTIVES[objective]
@@ -217,6 +237,11 @@ def naive(G, objective="LSGAN", r1=0.0, lr=2e-3, ratio=1, betas=(0.5, 0.99), siz
     return G.eval()
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Training the bottleneck
+#
+# Write down your prediction while it trains: about 1, about 100, or nearly 200 of 200?
+
 # %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(0)
 dreamer = naive(nets.bottleneck(SIZE, code=32), "non-saturating", r1=10, lr=1e-3, ratio=2, betas=(0, 0.99), size=32, steps=800)
@@ -224,7 +249,7 @@ with torch.no_grad():
     dreamt = dreamer(x_test)
 live["dreamer"] = judge("bottleneck G, naive", dreamt)
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% slideshow={"slide_type": "skip"}
 def sheet(title, columns=8, **strips):
     """Rows of images, each with its name; what is None is left out."""
     strips = {name: images for name, images in strips.items() if images is not None}
@@ -239,6 +264,11 @@ def sheet(title, columns=8, **strips):
     return chart
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What it draws
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# What the bottleneck draws, beside the truth
 found = f"FCD {live['dreamer']['FCD']:.1f}, down from {live['as it is']['FCD']:.1f}"
 found = f"{found}; retrieval {live['dreamer']['retrieval']:.3f}" if truth is not None else found
 sheet(f"The outputs look like B ({found})" if truth is None else f"Near T2w as a set: {found}", **{"x": x_test, "G(x)": dreamt, "truth": truth})
@@ -250,11 +280,14 @@ rows(live["as it is"], live["mean"], live["dreamer"])
 # The outputs are rough T2w heads: dark outside, bright folds, often bright ventricles, though hardly a skull. They differ
 # from one another, and FCD falls to a tenth. Yet **they are not the patients'**: retrieval is about that of a blind guess,
 # and the error is larger than that of the mean image. The loss has no complaint about that. $D_Y$ asks for an image of B and
-# gets one. No term of the loss asks *whose*.
+# gets one. No term asks *whose*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# The training takes about 25 s: let them discuss the prediction meanwhile. Most expect "nearly all", since G sees x.
-# **Goes wrong:** "it has not trained long enough". Longer training improves FCD; retrieval has no reason to move.
+# **Timing:** 6 minutes. The training takes about 25 s: let them discuss the prediction meanwhile.
+#
+# **Ask:** "For how many of 200 heads is G(x) nearest to its own partner?" (About 1: chance. Most expect nearly all, since G sees x.)
+#
+# **Goes wrong:** "It has not trained long enough." Longer training improves FCD; retrieval has no reason to move.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A generator that cannot look away
@@ -266,12 +299,17 @@ rows(live["as it is"], live["mean"], live["dreamer"])
 
 # %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(1)
-local = naive(nets.translator())  # as CycleGAN is trained below, but for the cycle: LSGAN, 600 steps of 8 images
+local = naive(nets.translator())  # LSGAN, 600 steps of 8 images: as CycleGAN below, but for the cycle
 torch.manual_seed(1)
-steady = naive(nets.translator(), "non-saturating", r1=1.0, betas=(0, 0.99))  # the same G with the critic's slope penalised (lecture 03)
+steady = naive(nets.translator(), "non-saturating", r1=1.0, betas=(0, 0.99))
 with torch.no_grad():
     plain = steady(x_test)
     live["naive"], live["steady"] = judge("local G, naive", local(x_test)), judge("local G, naive, NS + R1", plain)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Whose image comes out now?
+#
+# The bottleneck and the mean image once more, and below them the two local G:
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 rows(live["mean"], live["dreamer"], live["naive"], live["steady"])
@@ -281,6 +319,14 @@ rows(live["mean"], live["dreamer"], live["naive"], live["steady"])
 # that; the convolutions did it. So **never judge a loss by comparing two different G**: from here on the net stays the same.
 # The first GAN looks less real (FCD): part of its error is plain bad training. (Seeds 0 to 4 gave retrieval 0.55 to 0.83, FCD
 # 4 to 17; seed 1, shown here, has the worst FCD.)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 4 minutes, half a minute of it training.
+#
+# **Ask:** "Same loss, other net: what will retrieval say?" (About half, and most with the steadier GAN. The net's reach does it, not
+# the loss.)
+#
+# **Goes wrong:** "So a convolutional G is the answer." It is half of one: ask again when the lesion is on the screen.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The cycle
@@ -340,7 +386,9 @@ def objective(G, F, D_X, D_Y, x, y, lam):
 objective = check("cyclegan.objective")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The critics' loss is the one of before, twice:
+# ### Both directions at once
+#
+# The critics' loss is the one of before, twice; G and F minimise your `objective`:
 
 # %% slideshow={"slide_type": "fragment"}
 def cyclegan(G, F, lam=10.0, size=8, steps=600):
@@ -365,11 +413,23 @@ def cyclegan(G, F, lam=10.0, size=8, steps=600):
     return fit(step, unpaired(size), steps, schedulers=[linear_decay(o, steps) for o in (for_G, for_D)], watch=lambda: show.grid(G(x_test[:8]), title="G(x) after the last step"), capture=False)
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Train it
+#
+# **Predict** while it trains: what will the cycle improve, retrieval, FCD, or both?
+
+# %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(1)
 G, F = nets.translator(), nets.translator()
 cyclegan(G, F)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### There and home again
+#
+# Compare G(x) with the truth, head by head; then with the last row, the same G without the cycle.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# There, home, and what the same G does without a cycle
 with torch.no_grad():
     there = G(x_test)
     back = F(there)
@@ -377,7 +437,8 @@ live["cycle"] = judge("local G, cycle", there, back)
 sheet(f"There and home again: F(G(x)) is within {live['cycle']['x → G → F']:.1%} of x on average",
       **{"x": x_test, "G(x)": there, "truth": truth, "F(G(x))": back, "naive,\nNS + R1": plain})  # the steadier of the two naive ones
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The paired bound
 #
 # The best that this G could do? Give it what we withheld, the pairs, and the plain L1 loss (the **paired bound**).
 
@@ -401,11 +462,13 @@ if truth is not None:
 rows(*(live[arm] for arm in ("mean", "naive", "steady", "cycle", "paired") if arm in live))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Eight seeds
+#
 # One run is one run. The same arms over eight seeds (all other stored arms: three), stored by `benchmarks/cyclegan.py` (mean
 # ± sd). Last columns: the net behind FCD also reads ventricle size and lesion load off G(x); r is the correlation with the
 # head's true ones (−1: turned round).
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 stored = data.stored("cyclegan")
 arms = {name: {key: torch.tensor(values) for key, values in arm.items()} for name, arm in stored["arms"].items()}
 
@@ -419,6 +482,7 @@ def table(*names):
     return show.table([{"arm": n, "MAE": seeds(n, "mae"), "SSIM": seeds(n, "ssim", 2), "retrieval": seeds(n, "retrieval", 2), "FCD": seeds(n, "fcd", 1), "x → G → F": seeds(n, "cycle") if "cycle" in arms[n] else "–", "ventricles (r)": seeds(n, "ventricle size", 2), "lesion load (r)": seeds(n, "lesion load", 2)} for n in names])
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 table("naive", "cycle", "naive, NS + R1", "cycle, NS + R1", "paired")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -427,40 +491,53 @@ table("naive", "cycle", "naive, NS + R1", "cycle, NS + R1", "paired")
 # against 2.1). The cycle does two things: it keeps G faithful, and steadies the training. Where the GAN is steadier by itself
 # (NS + R1) every cycle run still beats every naive run; the ratio is 1.22 ± 0.01 (standard error). Pairs give the smallest
 # error. FCD says nothing against them: B is noisy, L1 averages the noise away, and the noise-free truth itself has FCD 3.1.
+# Mind the last column: the lesion load that can be read off G(x) correlates with the true one by r = 0.32 (naive 0.14, with pairs
+# 0.42; off the true T2w 0.87).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A head you can change
 #
-# Widen the ventricles, grow a lesion. Which translation follows?
+# Widen the ventricles (half their width), grow a lesion (its radius). Which translation follows?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# One head and its translations, for every setting anew
+views = [name for name in ("x", "truth", "cycle", "naive, NS + R1", "bottleneck", "F(G(x))") if name != "truth" or truth is not None]
+chart, ax = show.figure(width=1.75 * len(views), height=2.4, title=" ")
+ax.set(xlim=(-0.5, (SIZE + 1) * len(views) - 1.5), ylim=(SIZE - 0.5, -0.5), aspect="equal")
+ax.set_axis_off()
+for place, name in enumerate(views):
+    ax.text((SIZE + 1) * place, -2, name, fontsize=13)
+
+
 @torch.no_grad()
-def draw(ventricles, lesion):
+def draw(chart, ventricles, lesion):
     if truth is None:  # your own pictures: the sliders choose one
         one, own = x_test[int(10 * ventricles + lesion) % len(x_test)][None], None
     else:
         head = phantoms.heads(1, SIZE, seed=12, level=0.35, ventricles=ventricles, lesion=lesion, lesion_depth=0.5, lesion_angle=40)
         one, own = head.images("T1w", seed=5), head.images("T2w", scanner=None)
-    strips = {"x": one, "truth": own, "cycle": G(one), "naive, NS + R1": steady(one), "bottleneck": dreamer(one), "F(G(x))": F(G(one))}
-    strips = {name: image for name, image in strips.items() if image is not None}
-    chart, ax = show.figure(width=1.6 * len(strips), height=1.9)
-    show.grid(torch.cat(list(strips.values())), len(strips), ax=ax)
-    for place, name in enumerate(strips):
-        ax.text((SIZE + 1) * place, -2, name, fontsize=13)
-    return chart
+    sent_there = {"cycle": G(one), "naive": steady(one), "bottleneck": dreamer(one)}
+    shown_now = [one, own, *sent_there.values(), F(sent_there["cycle"])]
+    show.grid(torch.cat([image for image in shown_now if image is not None]), len(views), ax=chart.axes[0])
+    if own is not None:
+        chart.finding("Error to the truth (MAE): " + ", ".join(f"{name} {(image - own).abs().mean() / 2:.3f}" for name, image in sent_there.items()))
 
 
-show.explore(draw, "one head and its translations, by ventricle width and lesion radius", ventricles=(2, 9, 0.5, 7), lesion=(0, 20, 1, 18))
+show.explore(draw, "one head and its translations, by ventricle width and lesion radius", chart, ventricles=(2, 9, 0.5, 7, "mm"), lesion=(0, 20, 1, 18, "mm"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The two local G follow the ventricles. The bottleneck's head changes as well, but not as told. And look at the lesion, the
-# part you would be asked about: bright with a dark core in the truth (upper right of the ventricles), it is grey tissue in
-# both local G(x). Over the stored seeds the lesion load that can be read off G(x) correlates with the true one by r = 0.32
-# (naive 0.14, with pairs 0.42; off the true T2w 0.87).
+# The two local G follow the ventricles; the bottleneck's head changes as well, but not as told. And the lesion, the part you would
+# be asked about: bright with a dark core in the truth (upper right of the ventricles), it is grey tissue in both local G(x).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** why is the paired arm best in MAE and not in FCD? (B is noisy, L1 draws no noise: the noise-free truth itself
-# scores worse.) **Goes wrong:** F(G(x)) ≈ x is read as a proof that G(x) is right. The next section is about that.
+# **Timing:** 15 minutes, 9 of them for the two exercises, 2 for the slider.
+#
+# **Ask:** "Why is the paired arm best in MAE and not in FCD?" (B is noisy, L1 draws no noise: the noise-free truth itself scores
+# worse.) With the slider: "Where is the lesion?" (Bright in the truth; hardly there in any translation.)
+#
+# **Goes wrong:** F(G(x)) ≈ x is read as a proof that G(x) is right. The next section is about that.
+#
+# **The slider** goes beyond the training heads, half widths 1 to 6.5 mm: above that all nets extrapolate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Does coming home prove it?
@@ -507,7 +584,9 @@ prediction = "c"
 check("cyclegan.predict")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# First with paper and pencil. Four maps, each with its inverse as F; for each the distance of the density of G(x) from that of
+# ### First with paper and pencil
+#
+# Four maps, each with its inverse as F; for each the distance of the density of G(x) from that of
 # B on a grid (all densities are known exactly), the cycle loss, and who is kept:
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -527,10 +606,14 @@ for name, matrix in maps.items():
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # All four are optimal for both losses, to the last digit: since the densities are equal, the best critic answers ½ everywhere
 # (lecture 02; least squares agrees). Two of the four swap the groups. No other linear map is optimal; bent ones, which slide
-# points along within the cloud, are infinitely many, for any data. Now let nets find their own way, thirty pairs at once, six
-# for each of five λ.
+# points along within the cloud, are infinitely many, for any data.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Now let nets find their own way
+#
+# Thirty pairs at once, six for each of five λ:
+
+# %% slideshow={"slide_type": "fragment"}
 def translate_points(A, B, lam, steps=700, size=64):
     """Train len(lam) pairs G, F at once; lam (S, 1, 1) has a λ for each. Returns G and F."""
     S = len(lam)
@@ -571,7 +654,8 @@ perfect = [bool(came_home[i] < 0.05 and distance[i].value < 0.06) for i in range
 swapped = [bool(kept[i] < 0.05) for i in range(len(sent))]
 both = sum(p and s for p, s in zip(perfect, swapped, strict=True))
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+
+
 def cloud(ax, i, n=60):
     """Patients of A (blue), where pair i sends them (orange), with arrows; circles are healthy, triangles have a lesion."""
     lesion = people[:n, 0] > 0
@@ -579,12 +663,22 @@ def cloud(ax, i, n=60):
     for points, color in ((people[:n], show.REAL), (sent[i, :n], show.FAKE)):
         for group, mark in ((~lesion, "o"), (lesion, "^")):
             ax.plot(*points[group].T.tolist(), mark, color=color, markersize=6, alpha=0.8)
+
+
+def plane(ax):
+    """The axes that such clouds are drawn on."""
     ax.set(xlim=(-3.1, 3.1), ylim=(-3.1, 3.1), xticks=[-2, 0, 2], yticks=[-2, 0, 2], xlabel="x₁ or y₁", ylabel="x₂ or y₂", aspect="equal")
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Two of the trained pairs
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# One that is true, one that is swapped
 best = [min((i for i in range(len(sent)) if swapped[i] == wrong), key=lambda i: came_home[i] + distance[i].value, default=0) for wrong in (False, True)]
-chart, axes = show.figure(2, width=5, height=4.8, title=f"Of {sum(perfect)} perfect pairs {both} swap healthy (○) and lesion (△)")
+chart, axes = show.figure(2, width=5, height=4.6, title=f"Of {sum(perfect)} perfect pairs {both} swap healthy (○) and lesion (△)")
 for ax, i, name in zip(axes, best, ("a true one", "a swapped one"), strict=True):
+    plane(ax)
     cloud(ax, i)
     ax.set_title(f"{name}: home to {came_home[i]:.3f}, JSD {distance[i].value:.3f}")
 chart
@@ -595,30 +689,45 @@ chart
 # are as good. **No loss, no critic, and no further training tells these two apart.** "Perfect": home within 0.05, JSD below
 # 0.06 (thresholds of ours).
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
-about = show.about
-groups = [slice(k * RUNS, (k + 1) * RUNS) for k in range(len(LAMBDAS))]
-print("JSD of as many samples of B itself:", about(distance[0].floor, 3))
-show.table([{"λ": f"{lam:g}", "cycle error, median": about(came_home[g].median().item(), 3), "JSD to B, median": about(sorted(d.value for d in distance[g])[RUNS // 2], 3),
-             "swapped": f"{about(sum(swapped[g]), 0)} of {RUNS}"} for lam, g in zip(LAMBDAS, groups, strict=True)])
-
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### λ and the cycle
 #
 # Choose λ and one of the six pairs. Crosses mark where F brings the points home. **Find** a pair that is swapped at λ = 10.
 # Is there one at λ = 0 whose points come home?
 
-# %% slideshow={"slide_type": "fragment"}
-def draw(λ, pair):
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# Patients, where a pair sends them, and where they come home
+chart, ax = show.figure(width=7.6, height=4.5, title=" ")
+plane(ax)
+for color, mark, label in (
+    (show.REAL, "o", "healthy, in A"), (show.REAL, "^", "lesion, in A"), (show.FAKE, "o", "healthy, sent to B"),
+    (show.FAKE, "^", "lesion, sent to B"), (show.EXACT, "x", "brought home by F"),
+):
+    ax.plot([], [], mark, color=color, markersize=6, label=label)
+ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+
+
+def draw(chart, λ, pair):
     i = [f"{lam:g}" for lam in LAMBDAS].index(λ) * RUNS + int(pair) - 1
-    chart, ax = show.figure(width=5.4, height=5)
-    cloud(ax, i, 40)
-    ax.plot(*home[i, :40].T.tolist(), "x", color=show.EXACT, markersize=6)
-    ax.set_title(f"λ = {λ}: {kept[i]:.0%} keep their group, home to {came_home[i]:.3f}")
-    return chart
+    cloud(chart.axes[0], i, 40)
+    chart.axes[0].plot(*home[i, :40].T.tolist(), "x", color=show.EXACT, markersize=6)
+    chart.finding(f"λ = {λ}: {kept[i]:.0%} keep their group; home to {came_home[i]:.3f}, JSD {distance[i].value:.3f}")
 
 
-show.explore(draw, "where a trained pair sends the patients, by λ and start", λ=[f"{lam:g}" for lam in reversed(LAMBDAS)], pair=[str(k + 1) for k in (2, 0, 1, 3, 4, 5)])
+show.explore(draw, "where a trained pair sends the patients, by λ and start", chart, λ=[f"{lam:g}" for lam in reversed(LAMBDAS)], pair=(1, RUNS, 1, 3))
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What λ does, and what it does not
+#
+# Medians over the six pairs of each λ. *Swapped*: fewer than 5 % of the patients keep their group.
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# The thirty pairs, by λ
+about = show.about
+groups = [slice(k * RUNS, (k + 1) * RUNS) for k in range(len(LAMBDAS))]
+print("JSD of as many samples of B itself:", about(distance[0].floor, 3))
+show.table([{"λ": f"{lam:g}", "cycle error, median": about(came_home[g].median().item(), 3), "JSD to B, median": about(sorted(d.value for d in distance[g])[RUNS // 2], 3),
+             "swapped": f"{about(sum(swapped[g]), 0)} of {RUNS}"} for lam, g in zip(LAMBDAS, groups, strict=True)])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The cycle does what it says: with λ from 0.1 on the crosses sit on the blue points, and as a by-product the GAN itself
@@ -627,9 +736,14 @@ show.explore(draw, "where a trained pair sends the patients, by λ and start", �
 # heads, what has protected us so far is a G that works locally more than the loss; and even that can fail.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# **Ask:** what would break the tie? (One pair. Groups of different shape, or of different size with the same shares in A and
-# B. A G that may only change intensities.) **Goes wrong:** "JSD is not zero, so it is not perfect". Point at the exact table:
-# there it is.
+# **Timing:** 12 minutes: the vote 3, paper and pencil 2, the trained pairs 4, λ 3.
+#
+# **Ask:** "What would break the tie?" (One pair. Groups of different shape, or of different size with the same shares in A and B.
+# A G that may only change intensities.)
+#
+# **Goes wrong:** "JSD is not zero, so it is not perfect." Point at the exact maps: there it is.
+#
+# **The vote:** take it before the exact maps are shown; the answer is (c). Whoever chose (a) or (e) should say why.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Prevalence: lesions that have to be invented
@@ -659,6 +773,8 @@ def must_change(p, q):
 must_change = check("cyclegan.must_change")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### 20 % in A, 60 % in B
+#
 # Let 20 % of A have a lesion, and 60 % of B. Eight pairs with a light cycle, eight with a heavier one (the clouds are wider, so
 # that a net can cut through one):
 
@@ -677,7 +793,11 @@ off = torch.tensor([metrics.jsd(points, clinic, bins=20).value for points in arr
 for name, group in (("λ = 0.02", off[:8]), ("λ = 1, swapped (> 90 % changed)", off[8:][changed[8:] > 0.9]), ("λ = 1, kept (< 10 % changed)", off[8:][changed[8:] < 0.1])):
     print(f"JSD to B, {name}: {about(group.mean().item(), 2) if len(group) else '–'} over {len(group)} pairs")
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Who changes group?
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# Who changes group, pair by pair
 chart, axes = show.figure(2, width=5, height=3.9, sharey=True, title=f"G(x) has {seen[:8].mean():.0%} lesions under the light cycle, {seen[8:].min():.0%} to {seen[8:].max():.0%} under the heavier one")
 for ax, part, name in zip(axes, (slice(0, 8), slice(8, 16)), ("λ = 0.02", "λ = 1"), strict=True):
     order = changed[part].argsort()
@@ -698,8 +818,13 @@ chart
 # that paints lesions into healthy patients**. Cohen et al. (2018) reported it on brain MRI.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# The most important three minutes for a radiologist. **Ask:** "You translate healthy volunteers' T1w into FLAIR with a net
-# trained on a tumour clinic. What do you expect, and how would you notice?"
+# **Timing:** 6 minutes, 4 of them for the exercise. For a radiologist, the most important ones of the hour.
+#
+# **Ask:** "You translate healthy volunteers' T1w into FLAIR with a net trained on a tumour clinic. What do you expect, and how would
+# you notice?" (Tumours, invented, and in none of the volunteers' other images. Not from the losses, not from FCD: from a few
+# pairs, or by comparing with x.)
+#
+# **Goes wrong:** "Then take a larger λ." With λ = 1 most clouds keep A's sizes, but more than half of the pairs are swapped.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Knobs: λ, identity loss, a memory of fakes
@@ -710,6 +835,9 @@ chart
 # - **image buffer** (Shrivastava et al. 2017): the critics see, half of the time, an *older* fake from a memory of 50, so that
 #   G cannot win by running in circles.
 #
+# **Predict:** which of λ, identity loss, and buffer matters most for T1w → T2w, and does one of them do harm?
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Exercise: the buffer
 #
 # *Difficulty ●●●○○ · importance ●●○○○ · 8 minutes, good homework*
@@ -740,6 +868,8 @@ def replay(buffer, fresh, u, slots):
 replay = check("cyclegan.replay")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How old are the fakes?
+#
 # A slot is overwritten with probability ½ · 1/50 per image: after 12.5 batches of 8, on average.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -751,7 +881,13 @@ for start in range(50, pick(laptop=20_000, smoke=400), 8):
 ages = torch.cat(ages)[1000 if len(ages) > 200 else 0 :]
 print(f"older than the batch: {about((ages > 0).float().mean().item(), 2)} of all; their mean age: {about(ages[ages > 0].mean().item() / 8, 1)} batches")
 
-# %% slideshow={"slide_type": "subslide"} jupyter={"source_hidden": true}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How much cycle?
+#
+# The weight λ, from none to five times the paper's, in stored runs:
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true}
+# Error and FCD by λ, stored runs
 sweep = {0.0: "naive", **{lam: f"cycle, λ = {lam:g}" for lam in (0.1, 0.5, 2, 5, 20, 50)}, 10.0: "cycle"}
 lams = sorted(sweep)
 chart, axes = show.figure(2, width=5, height=3.9)
@@ -775,19 +911,31 @@ axes[0].set_title(f"Error: least from λ = 5 to 20, about {arms['cycle']['mae'].
 axes[1].set_title(f"FCD: {arms['naive']['fcd'].mean():.1f} without, {arms['cycle']['fcd'].mean():.1f} at λ = 10")
 chart
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-check-output"]
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# A cycle that weighs too little (0.1) is no better than none; from 5 to 20 all is well, and the paper's 10 lies in the middle;
+# at 50 both get worse and the runs differ widely.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Identity, buffer, and a cycle without critics
+#
+# Each part added to the full recipe (λ = 10), or the critics taken away:
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 table("cycle", "cycle + identity", "cycle + buffer", "cycle alone")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The figure: a cycle that weighs too little (0.1) is no better than none; from 5 to 20 all is well, and the paper's 10 lies
-# in the middle; at 50 both get worse and the runs differ widely. The table: the **buffer** changes nothing here. The
-# **identity loss** (weight 5) does harm: it pulls G towards leaving every grey value as it is, and here a dark ventricle must
+# The **buffer** changes nothing here. The **identity loss** (weight 5) does harm: it pulls G towards leaving every grey value as it is, and here a dark ventricle must
 # become bright. Retrieval falls to 0.02, that of the untranslated image, and the ventricles' r is 0.56, −0.30, −0.02 over the
 # three seeds. The **cycle alone** comes home best of all, by a translation of which no term asks that G(x) looks like B.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
-# The figure is stored (three seeds of each; eight of λ = 0 and 10). **Ask** before the table: what does a "cycle alone",
-# without critics, learn? (Anything invertible: no term compares G(x) with B.)
+# **Timing:** 3 minutes: the parts, the figure, the table. The exercise is homework.
+#
+# **Ask:** before the table, "What does a cycle alone, without critics, learn?" (Anything invertible: no term compares G(x) with B.)
+#
+# **Goes wrong:** the recipe is copied whole. An identity loss assumes that A and B share their colours; T1w and T2w do not.
+#
+# **Stored:** three seeds of each point in the figure; eight of λ = 0 and 10.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Can the cycle rescue the dreamer?
@@ -795,7 +943,8 @@ table("cycle", "cycle + identity", "cycle + buffer", "cycle alone")
 # Give the bottleneck G, too, F, $D_X$, and the cycle: now F has to find x again from G(x). Does G(x) become the patient's?
 # Stored, three seeds each (*shared code*: both encoders end, both decoders begin in the same layers, Liu et al. 2017):
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["nbval-check-output"]
+# Five ways to help the dreamer, stored runs
 rescue = {
     "bottleneck, λ = 5": "the cycle, nothing else",
     "bottleneck, λ = 20, long": "λ = 20, 2.5 times the steps",
@@ -815,17 +964,22 @@ show.table([{"what was tried": "no cycle (naive)", "cycle error": "–", "FCD": 
 # (ventricles are dark in T1w, bright in T2w); no loss ever objects. What helps is not in these losses: a local G (most of the
 # time), or pairs.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes: one look at the table, then the ventricles that are turned round.
+#
+# **Ask:** "The cycle closes and the outputs look real. What is retrieval?" (0.10 at best: F and G have agreed on a code of their own.)
+#
+# **Goes wrong:** "With more steps it would work." The second row had 2.5 times as many.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Open challenge: break the tie
 #
 # *Difficulty ●●●●○ · importance ●●●○○ · 15 minutes and more, good homework*
 #
-# The toy again: two clouds of 500 unpaired points each. This time **four patients were scanned twice**, and their B points are
-# noisy (0.5 in each direction): too few and too rough to fit a map, but enough to choose one. Write `untangle(a, b, pairs_a,
-# pairs_b, test)`: translate 300 test points of A.
-#
-# Graded is the mean distance to the true partners: **0.2 or less earns all points**, 0.4 half. A map fitted to the four pairs
-# alone gets about 0.49, the swapped map 3. Train nets, or don't.
+# The toy again: two clouds of 500 unpaired points. Now **four patients were scanned twice**, with noisy B points (0.5 each way):
+# too rough to fit a map, enough to choose one. Write `untangle(a, b, pairs_a, pairs_b, test)`: translate 300 test points of A.
+# Graded is the mean distance to the true partners: **0.2 earns all points**, 0.4 half; a map fitted to the pairs alone gets about
+# 0.49, the swapped map 3.
 #
 # <!-- hints: cyclegan.untangle -->
 
@@ -849,10 +1003,18 @@ def untangle(a, b, pairs_a, pairs_b, test):
 # %% nbgrader={"grade": true, "grade_id": "cyclegan-untangle-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} slideshow={"slide_type": "fragment"}
 untangle = check("cyclegan.untangle")
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 0 minutes: homework.
+#
+# **Ask:** "How many maps are left once the unpaired clouds have spoken?" (Four, but for small errors: four rough pairs choose.)
+#
+# **Goes wrong:** people train G on the four pairs alone, and fit their noise.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you measured
 
 # %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# With and without the cycle
 def times(worse, better):
     """Ratio of the mean errors of two arms, with its standard error over the seeds."""
     means, errors = zip(*((m.mean(), m.std() / len(m) ** 0.5) for m in (arms[worse]["mae"], arms[better]["mae"])), strict=True)
@@ -861,7 +1023,6 @@ def times(worse, better):
 
 (ratio, ratio_error), (steady_ratio, steady_error) = times("naive", "cycle"), times("naive, NS + R1", "cycle, NS + R1")
 dream, untouched = arms["bottleneck, naive"], stored["baselines"]["T1w as it is"]["fcd"]
-saved = max((arms[name]["retrieval"].mean().item(), name) for name in rescue)
 show.measured(
     show.Claim(
         "A GAN alone gives no guarantee that the output resembles the input (slide 20; ours: FCD at most a quarter of untranslated images', retrieval ≤ 0.03, chance 0.005)",
@@ -893,6 +1054,15 @@ show.measured(
         "Zhu et al. 2017, Cityscapes labels → photo, per-pixel accuracy: CycleGAN 0.52, pix2pix with pairs 0.71",
         bool(arms["paired"]["mae"].max() <= 0.05 and arms["paired"]["mae"].max() < arms["cycle"]["mae"].min()),
     ),
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What you measured: what the losses cannot see
+
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# The way home, prevalence, and the rescue
+saved = max((arms[name]["retrieval"].mean().item(), name) for name in rescue)
+show.measured(
     show.Claim(
         "Common belief: what comes home through F was translated correctly",
         f"four maps optimal for GAN and cycle, {sum(k == 0 for *_, k in exact)} swap all patients; trained: {about(both, 0)} of {about(sum(perfect), 0)} perfect pairs swap",
@@ -927,5 +1097,13 @@ show.measured(
 # Breuel, Kautz (2017), *Unsupervised image-to-image translation networks* (a shared code) · Shrivastava et al. (2017) on the
 # buffer · next: lecture 12, a latent code with a likelihood.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
+# **Timing:** 2 minutes.
+#
+# **Ask:** "Which row would you have bet against at the start of the hour?" (No right answer. If nobody names the way home, name it yourself: it is the belief that does not hold.)
+#
+# **Goes wrong:** "CycleGAN is useless, then." It is not: unpaired translation with a local G finds nearly every partner here. It is
+# no diagnosis.
+
+# %% slideshow={"slide_type": "fragment"}
 score()

@@ -1114,5 +1114,8 @@ show.measured(
 #
 # **Goes wrong:** a ✗ is read as a failure of the notebook. It is a finding: the belief does not hold here.
 
-# %% slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Your points so far
+
+# %% slideshow={"slide_type": "fragment"}
 score()

@@ -9,10 +9,11 @@ import time
 import pytest
 import torch
 
-from course_lib import check, hint, score, solution
+from course_lib import check, hint, quiz, score, solution
 from course_lib.exercises import find
 from course_lib.exercises.guard import TimeLimit, call, time_limit
 from course_lib.exercises.kinds import challenge, module, sampler, value
+from course_lib.exercises.quiz import Quiz
 
 ID = "start_here.logistic"
 check_module = sys.modules["course_lib.exercises.check"]
@@ -252,3 +253,26 @@ def test_values_and_challenges(monkeypatch):
     assert (half.outcome, half.share) == ("partly", 0.5) and "error is 0.5" in half.message
     assert assess(zeros, lambda: torch.full((4,), float("nan"))).share == 0
     assert "shape" in assess(zeros, lambda: torch.zeros(5)).message
+
+
+def test_a_vote_explains_every_letter_with_and_without_buttons(capsys):
+    exercise = find("gan_objective.predict")
+    vote = Quiz(exercise)
+    assert repr(vote) == '<vote: a, b, c, d, e; without buttons, quiz("gan_objective.predict", "a") votes>'
+    assert "○ a" in vote._repr_mimebundle_()["text/html"]
+    said = set()
+    for letter in exercise.letters:
+        vote.buttons.value = letter
+        right = letter == exercise.reference
+        assert ("✓" in vote.answer.value) is right and ("✗" in vote.answer.value) is not right
+        assert 'role="status"' in vote.answer.value
+        said.add(vote.answer.value)
+        assert quiz("gan_objective.predict", f" {letter.upper()}") is None
+        assert capsys.readouterr().out.startswith(f"{'✓' if right else '✗'} ({letter}) ")
+    assert len(said) == 5
+    quiz("gan_objective.predict", "z")
+    assert "one of: a, b, c, d, e" in capsys.readouterr().out
+    quiz("gan_objective.predict")  # no notebook, so no buttons
+    assert "Vote with quiz(" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no multiple choice"):
+        quiz("gan_objective.value")

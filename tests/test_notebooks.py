@@ -179,12 +179,35 @@ for explorer in [e for e in gc.get_objects() if issubclass(type(e), Explorer)]:
 """
 
 
+STARTS = """
+import sys
+import course_lib
+_training, _starts = sys.modules["course_lib.fit"]._Training, []
+_go = _training.go
+def _noted(self, log):
+    done = _go(self, log)
+    _starts.append((self.watch is not None, [values[0].item() for values in done.losses.values()]))
+    return done
+_training.go = _noted
+def _again(code):
+    first, _starts[:] = list(_starts), []
+    if any(watched for watched, _ in first):
+        get_ipython().run_cell(code).raise_error()
+        assert _starts == first, "this training cell does not start clean when it is run again"
+        _starts.clear()
+"""
+
+
 @each_lecture
-def test_widgets_still_draw_after_the_last_cell(source, monkeypatch):
-    """Run All comes before the first touch of a slider: no later cell may have taken a name that `draw` needs."""
+def test_training_cells_start_clean_and_widgets_draw_after_the_last_cell(source, monkeypatch):
+    """A training that is shown is run twice: its first losses agree, so nets, optimisers, and seed are its own. And Run All
+    comes before the first touch of a slider: no later cell may have taken a name that `draw` needs."""
     monkeypatch.setenv("COURSE_PRESET", "smoke")
     book = nbformat.read(build.ROOT / "lectures" / f"{source.stem}.ipynb", 4)
-    book.cells.append(nbformat.v4.new_code_cell(LATER))
+    cells = [nbformat.v4.new_code_cell(STARTS)]
+    for cell in book.cells:
+        cells += [cell, nbformat.v4.new_code_cell(f"_again({cell.source!r})")] if cell.cell_type == "code" else [cell]
+    book.cells = [*cells, nbformat.v4.new_code_cell(LATER)]
     build.execute(book, build.ROOT / "lectures")
 
 
