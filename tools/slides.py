@@ -45,7 +45,8 @@ def main() -> None:
         if options.run:
             browser.run_all(page, timeout=600)
         slides, over = browser.present(page), 0
-        page.add_style_tag(content=".jp-Deck .jp-Cell.jp-deck-mod-onscreen { opacity: 1 !important }")  # fragments in the pictures too
+        # fragments in the pictures too
+        page.add_style_tag(content=".jp-Deck .jp-Cell.jp-deck-mod-onscreen { opacity: 1 !important }")
         for number, slide in enumerate(slides, 1):
             found = browser.show_slide(page, slide["index"])
             bad = found["height"] > found["room"] or found["over"] > 1
