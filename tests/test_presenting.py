@@ -41,9 +41,8 @@ def test_every_slide_fits_with_its_output(server, page, source):
     assert not trouble and count >= 8
 
 
-@pytest.mark.parametrize("number", ["00", "02", "03", "11"])
-def test_every_slide_of_the_students_copy_fits_after_a_live_run(server, page, number):
-    source = build.sources([number])[0]
+@pytest.mark.parametrize("source", SOURCES, ids=[s.stem for s in SOURCES])
+def test_every_slide_of_the_students_copy_fits_after_a_live_run(server, page, source):
     open_and_run(page, server, f"lectures/{source.stem}.ipynb")
     trouble, _ = what_does_not_fit(page)
     assert not trouble

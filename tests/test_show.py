@@ -60,7 +60,7 @@ def test_measured_verdicts_follow_from_the_figures(monkeypatch):
 
 def circle():
     """A chart with a fixed frame, and how its moving part is drawn."""
-    chart, ax = show.figure(width=2, height=2, title=" ")
+    chart, ax = show.figure(width=2, height=2)
     ax.set(xlim=(0, 3), ylim=(0, 1), xlabel="x")
 
     def draw(chart, radius, style="red", point=(0.0, 0.0)):

@@ -22,7 +22,7 @@ def main() -> None:
         browser.open_notebook(page, *where, "lectures/02_gan_objective.ipynb")
         browser.run_all(page)
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-        browser.outputs(page, ".widget-image").first.scroll_into_view_if_needed()
+        browser.outputs(page, ".explorer-picture").first.scroll_into_view_if_needed()
         page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollBy(0, 250)")
         page.wait_for_timeout(1500)
         page.screenshot(path=str(target))

@@ -20,7 +20,7 @@ class Layers:
     def __init__(self, chart: Chart, draw: Callable):
         self.chart, self.draw = chart, draw
         self.canvas = FigureCanvasAgg(chart)
-        self.stays = {id(a) for holder in self._holders() for a in holder.get_children()}
+        self.stays = {id(a): a for holder in self._holders() for a in holder.get_children()}
         self.lower, self.signature = None, ()
 
     def _holders(self) -> list:
@@ -43,32 +43,28 @@ class Layers:
             artist.draw(renderer)
         return np.asarray(self.canvas.buffer_rgba())
 
+    def _added(self, holder) -> list:
+        """What `draw` has added to the chart or to one of its axes."""
+        return [a for a in holder.get_children() if id(a) not in self.stays and a is not self.chart._suptitle]
+
     def _clear(self) -> None:
         for holder in self._holders():
-            for artist in [a for a in holder.get_children() if id(a) not in self.stays]:
+            for artist in self._added(holder):
                 artist.remove()
-            if holder is not self.chart:
-                holder.containers.clear()
-                holder.set_prop_cycle(color=CYCLE)
+        for ax in self.chart.axes:
+            ax.containers.clear()
+            ax.set_prop_cycle(color=CYCLE)
 
     def _moving(self) -> list:
         """What `draw` has added, and the titles."""
-        found = [a for holder in self._holders() for a in holder.get_children() if id(a) not in self.stays]
+        found = [a for holder in self._holders() for a in self._added(holder)]
         titles = [t for ax in self.chart.axes for t in (ax.title, ax._left_title, ax._right_title) if t.get_text()]
         return found + titles + ([self.chart._suptitle] if self.chart._suptitle else [])
 
     def _signature(self) -> tuple:
         """What the lower layer shows and `draw` might change."""
         return tuple(
-            (
-                *ax.get_xlim(),
-                *ax.get_ylim(),
-                ax.get_xlabel(),
-                ax.get_ylabel(),
-                ax.axison,
-                len(ax.get_xticks()),
-                len(ax.get_yticks()),
-            )
+            (*ax.get_xlim(), *ax.get_ylim(), ax.get_xlabel(), ax.get_ylabel(), ax.axison, *ax.get_xticks(), *ax.get_yticks())
             for ax in self.chart.axes
         )
 
