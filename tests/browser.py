@@ -58,6 +58,7 @@ def browser(width: int = 1280, height: int = 900):
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = chromium.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         try:
@@ -69,16 +70,16 @@ def browser(width: int = 1280, height: int = 900):
 def open_notebook(page, address: str, token: str, path: str) -> None:
     """Open a notebook in Lab and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
-    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=60_000)
-    page.wait_for_selector("text=/ipykernel. . Idle/", timeout=60_000)  # the status bar knows when the kernel is truly there
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
+    page.wait_for_selector("text=/ipykernel. . Idle/", timeout=120_000)  # the status bar knows when the kernel is truly there
 
 
-def wait_idle(page, timeout: int = 60) -> None:
+def wait_idle(page, timeout: int = 240) -> None:
     """Wait until the notebook's kernel has nothing to do."""
     page.wait_for_selector('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=timeout * 1000)
 
 
-def run_all(page, timeout: int = 60) -> None:
+def run_all(page, timeout: int = 240) -> None:
     """Run all cells of the open notebook, and wait for the end."""
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     wait_idle(page, timeout)
@@ -100,6 +101,8 @@ def present(page, size: tuple[int, int] | None = None) -> list[dict]:
         }"""
     )
     page.wait_for_selector(".jp-Deck .jp-deck-mod-onscreen")
+    # what MathJax writes for screen readers is invisible, and would count as wide
+    page.add_style_tag(content="mjx-assistive-mml, .MJX_Assistive_MathML { display: none !important }")
     return page.evaluate(
         """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map((cell, index) => ({
             index, kind: cell.sharedModel.getMetadata('slideshow')?.slide_type, title: cell.sharedModel.getSource().split('\\n')[0],
