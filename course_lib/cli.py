@@ -32,7 +32,7 @@ def warm(numbers: Annotated[list[str] | None, typer.Argument(help="Lectures, suc
     """Run lectures once, as on stage, and print what each takes on this machine."""
     from course_lib.lab.warm import warm as run
 
-    raise typer.Exit(run(_lectures(numbers)))
+    raise typer.Exit(run(_lectures("warm", numbers)))
 
 
 @app.command()
@@ -45,7 +45,7 @@ def slides(
     """Write a deck that needs no kernel and no network: HTML, and beside it all that it loads."""
     from course_lib.authoring import build, slides
 
-    for source in _lectures(numbers):
+    for source in _lectures("slides", numbers):
         try:
             page = slides.deck(source, out, answers)
             print(page)
@@ -63,7 +63,7 @@ def notes(
     """Print a lecture's instructor's notes: timing, questions, what goes wrong."""
     from course_lib.authoring import build, slides
 
-    source = _lectures([number])[0]
+    source = _lectures("notes", [number])[0]
     if out is None:
         print("\n\n".join(f"## {section}\n{text}" for section, text in slides.notes(source)))
         return
@@ -74,18 +74,18 @@ def notes(
     print(out)
 
 
-def _lectures(numbers: list[str] | None) -> list[Path]:
+def _lectures(command: str, numbers: list[str] | None) -> list[Path]:
     """Sources of the lectures with these numbers, or a sentence and exit."""
     from course_lib.authoring import build
 
     try:
         return build.sources(numbers or [])
     except ValueError as problem:
-        _fail("", problem)
+        _fail(command, problem)
 
 
 def _fail(command: str, problem: Exception) -> None:
-    print(f"course {command}: {problem}".replace(" :", ":"), file=sys.stderr)
+    print(f"course {command}: {problem}", file=sys.stderr)
     raise typer.Exit(1) from None
 
 

@@ -193,8 +193,8 @@ _ = check("start_here.logistic", lambda logit: logit.sigmiod())
 # - **A training can be stopped** with ■ (or the keys I, I). What it has learned is kept, and `log.resume()` goes on where it was.
 # - **Compare with the solution**: the folder `solutions/` holds every notebook solved, with its outputs.
 # - **Hand in** the notebook file itself (*File → Download*). Names of functions must stay; everything else may change.
-# - **Present**: the same cells are slides. The button with the playing card in the toolbar (or *Start Deck* in the command palette),
-#   then Space, the arrow keys, or a clicker. Sliders stay alive, code can be edited and run, Escape ends it.
+# - **Present**: the same cells are slides. Click the title, then the button with the playing card in the toolbar; go on with Space,
+#   the arrow keys, or a clicker. Sliders stay alive, code can be edited and run, Escape ends it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["notes"]
 # **Timing:** ½ minute.

@@ -70,8 +70,8 @@ def browser(width: int = 1280, height: int = 900):
 def open_notebook(page, address: str, token: str, path: str) -> None:
     """Open a notebook in Lab and wait until its kernel is idle."""
     page.goto(f"{address}/lab/tree/{path}?token={token}&reset")
-    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
-    page.wait_for_selector("text=/ipykernel. . Idle/", timeout=120_000)  # the status bar knows when the kernel is truly there
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell")
+    page.wait_for_selector("text=/ipykernel. . Idle/")  # the status bar knows when the kernel is truly there
 
 
 def wait_idle(page, timeout: int = 240) -> None:
@@ -111,8 +111,8 @@ def present(page, size: tuple[int, int] | None = None) -> list[dict]:
 
 
 def show_slide(page, index: int) -> dict:
-    """Go to the slide that begins with cell `index`; its height and width beside the room there is, in CSS pixels."""
-    return page.evaluate(
+    """Go to the slide that begins with cell `index`: its height, the room, what is too wide, in CSS pixels; whether it fits."""
+    found = page.evaluate(
         """async (index) => {
             const book = window.jupyterapp.shell.currentWidget.content;
             book.activeCellIndex = index;
@@ -137,6 +137,7 @@ def show_slide(page, index: int) -> dict:
         }""",
         index,
     )
+    return found | {"fits": found["height"] <= found["room"] and found["over"] <= 1}
 
 
 def stop_presenting(page) -> None:

@@ -39,6 +39,14 @@ def test_the_students_deck_has_neither_answers_nor_notes(tmp_path):
     source = build.sources(["02"])[0]
     page = slides.deck(source, tmp_path, answers=False).read_text(encoding="utf-8")
     assert "YOUR CODE HERE" in page and "BEGIN SOLUTION" not in page and "<aside" not in page
+    assert "gan_objective.value: correct" not in page, "the solution's check is no part of an open exercise"
+
+
+def test_decks_share_a_folder_and_keep_their_colours(tmp_path):
+    for _ in range(2):
+        slides.deck(SOURCES[0], tmp_path)
+        style = (tmp_path / "deck" / "deck.css").read_text(encoding="utf-8")
+        assert "#deck h1" in style and style.count(".highlight .k {") == 1
 
 
 @each

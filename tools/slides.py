@@ -49,9 +49,8 @@ def main() -> None:
         page.add_style_tag(content=".jp-Deck .jp-Cell.jp-deck-mod-onscreen { opacity: 1 !important }")
         for number, slide in enumerate(slides, 1):
             found = browser.show_slide(page, slide["index"])
-            bad = found["height"] > found["room"] or found["over"] > 1
-            over += bad
-            found["sign"], found["number"] = "✗" if bad else " ", number
+            over += not found["fits"]
+            found["sign"], found["number"] = " " if found["fits"] else "✗", number
             print(
                 "{sign} {number:3} {height:5} of {room}, {over:3} too wide  ".format(**found)
                 + f"[{slide['index']}] {slide['title'][:70]}"

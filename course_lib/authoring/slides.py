@@ -36,13 +36,18 @@ def title(source: Path) -> str:
 def deck(source: Path, folder: Path, answers: bool = True) -> Path:
     """Write `NN_topic.html`, and beside it `deck/` with all that it needs, into the folder; the path of the page.
 
-    Takes the outputs of the executed solution. Without `answers` the slides are those of the students' copy.
+    Takes the outputs of the executed solution. Without `answers` the slides are those of the students' copy, and checks and
+    score, which were made of the answers, show nothing.
     """
     notebook, stored = build.read(source), build.executed(source)
     missing = build.carry(notebook, stored) if stored else ["all"]
     if missing:
         raise build.Drift(f"{source.name} has code that was never executed. Run `course build {source.stem[:2]}`.")
-    notebook = notebook if answers else build.student(notebook)
+    if not answers:
+        notebook = build.student(notebook)
+        for cell in notebook.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade") or cell.source == "score()":
+                cell.outputs = []
     folder.mkdir(parents=True, exist_ok=True)
     _assets(folder / "deck")
     page = (HERE / "deck.html").read_text(encoding="utf-8")
@@ -89,26 +94,23 @@ def notes_page(source: Path) -> str:
 
 
 def _assets(folder: Path) -> None:
-    """Copy reveal.js and MathJax out of their packages, whole or not at all; nothing where they already are."""
-    if folder.exists():
-        shutil.copy(HERE / "deck.css", folder)
-        return
-    draft = folder.with_name("deck.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    for name in REVEAL:
-        shutil.copy(str(files("pyreveal") / "revealjs" / "dist" / name), draft)
-    mathjax = Path(str(files("jupyter_server_mathjax") / "static"))
-    for name in MATHJAX:
-        target = draft / "mathjax" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(mathjax / name, target) if (mathjax / name).is_dir() else shutil.copy(mathjax / name, target)
-    shutil.copy(HERE / "deck.css", draft)
+    """Copy reveal.js and MathJax out of their packages, whole or not at all, where they are missing; renew the style."""
+    if not (folder / "reveal.js").exists():
+        draft = folder.with_name("deck.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        for name in REVEAL:
+            shutil.copy(str(files("pyreveal") / "revealjs" / "dist" / name), draft)
+        mathjax = Path(str(files("jupyter_server_mathjax") / "static"))
+        for name in MATHJAX:
+            target = draft / "mathjax" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(mathjax / name, target) if (mathjax / name).is_dir() else shutil.copy(mathjax / name, target)
+        draft.replace(folder)
     from pygments.formatters import HtmlFormatter
 
-    with (draft / "deck.css").open("a", encoding="utf-8") as style:
-        style.write(HtmlFormatter(style="friendly").get_style_defs(".highlight"))
-    draft.replace(folder)
+    colours = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    build.write(folder / "deck.css", (HERE / "deck.css").read_text(encoding="utf-8") + colours + "\n")
 
 
 def _sections(notebook) -> str:
